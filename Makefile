@@ -1,0 +1,32 @@
+# Each target is one script or one line; what a target does is in .ci/.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test deps lint bench fuzz
+
+ARGS =
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-6s %s\n' "$$target" "$$text"; done
+
+run: ## build and run the demo: four simulated cameras, a page, MQTT; needs only Go
+	@.ci/build cmd/espcam-bridge
+	@exec bin/espcam-bridge demo $(ARGS)
+
+build: ## build all programs into bin/
+	@.ci/build
+
+test: ## install what the tests need, then run all of them: lint, Go with -race, the page in a browser
+	@.ci/test
+
+deps: ## install what the tests need (Debian, Ubuntu; does nothing when all is there)
+	@.ci/deps
+
+lint: ## gofmt, vet, staticcheck, govulncheck, the page's types, shellcheck
+	@.ci/lint
+
+bench: ## measure the relay against a bare write(2); some ten minutes (ARGS="--only '1 x 50'")
+	@.ci/build cmd/espcam-bridge cmd/espcam-bench
+	@exec bin/espcam-bench --bridge bin/espcam-bridge $(ARGS)
+
+fuzz: ## run every fuzz target for FUZZTIME (1m)
+	@.ci/fuzz
