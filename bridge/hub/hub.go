@@ -104,6 +104,7 @@ type Feed struct {
 	publishing sync.Mutex
 
 	mu      sync.Mutex
+	muted   bool
 	latest  bridge.Frame
 	viewers []Viewer // replaced, never changed, so that it can be walked without mu
 	seq     uint64
@@ -111,11 +112,16 @@ type Feed struct {
 }
 
 // Publish makes f the newest frame, gives it the next sequence number and
-// offers it to every viewer.
+// offers it to every viewer. While the feed is muted the frame is dropped.
 func (f *Feed) Publish(frame bridge.Frame) {
 	f.publishing.Lock()
 	defer f.publishing.Unlock()
 	f.mu.Lock()
+	if f.muted {
+		f.mu.Unlock()
+		f.Drop(bridge.DropDisabled)
+		return
+	}
 	f.seq++
 	frame.Seq = f.seq
 	f.latest = frame
@@ -127,15 +133,21 @@ func (f *Feed) Publish(frame bridge.Frame) {
 	}
 }
 
-// Clear forgets the newest frame and tells the viewers, when the camera was
-// switched off.
-func (f *Feed) Clear() {
+// Mute switches the feed off or on again. Once Mute(true) returned, no picture
+// leaves the feed: the newest frame is forgotten and the viewers are told.
+func (f *Feed) Mute(on bool) {
 	f.publishing.Lock()
 	defer f.publishing.Unlock()
 	f.mu.Lock()
-	f.latest = bridge.Frame{}
+	f.muted = on
 	viewers := f.viewers
+	if on {
+		f.latest = bridge.Frame{}
+	}
 	f.mu.Unlock()
+	if !on {
+		return
+	}
 	for _, v := range viewers {
 		v.Offer(bridge.Frame{})
 	}
