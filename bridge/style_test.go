@@ -84,8 +84,12 @@ func checkContexts(p pack) []string {
 	})
 }
 
+// checkSleep lets files sleep that use synctest: in its bubble that is how the
+// clock is moved, and costs nothing.
 func checkSleep(p pack) []string {
-	tests := slices.DeleteFunc(slices.Clone(p.files), func(f source) bool { return !f.test })
+	tests := slices.DeleteFunc(slices.Clone(p.files), func(f source) bool {
+		return !f.test || slices.Contains(imports([]source{f}), "testing/synctest")
+	})
 	return p.calls(tests, map[string]string{
 		"time.Sleep": "wait for the condition itself (a channel, a ticker that polls), not for time to pass",
 	})
@@ -317,6 +321,7 @@ func TestRulesNotice(t *testing.T) {
 		{"no background context", "bridge/x", "a_test.go", doc + "import \"context\"\nvar c = context.Background()", ""},
 		{"no background context", "cmd/x", "a.go", doc + "import \"context\"\nvar c = context.Background()", ""},
 		{"no sleeping test", "x", "a_test.go", doc + "import \"time\"\nfunc f() { time.Sleep(1) }", "time.Sleep: wait for the condition"},
+		{"no sleeping test", "x", "a_test.go", doc + "import \"time\"\nimport \"testing/synctest\"\nfunc f() { time.Sleep(1) }", ""},
 		{"no sleeping test", "x", "a.go", doc + "import \"time\"\nfunc f() { time.Sleep(1) }", ""},
 		{"no catch-all package", "bridge/utils", "a.go", doc, "says nothing of what is in it"},
 		{"no catch-all package", "bridge/hub", "a.go", doc, ""},
