@@ -77,6 +77,7 @@ type Stats struct {
 	BytesPerSecond float64 // of accepted frames, measured
 	FrameSize      int     // bytes of the newest frame
 	Frames         uint64  // accepted since the program started
+	Bytes          uint64  // of those frames
 	Viewers        int
 	Dropped        map[Drop]uint64 // by reason, since the program started; only reasons that occurred
 
@@ -130,6 +131,11 @@ const (
 	ReasonInvalid      Reason = "invalid_frames"
 	ReasonRateLimited  Reason = "rate_limited"
 	ReasonNormal       Reason = "normal"
+
+	// The reasons of an end that no camera is told: nobody is left to hear it,
+	// or WebSocket's own code 1002 says it.
+	ReasonLost     Reason = "connection_lost"
+	ReasonProtocol Reason = "protocol_error"
 )
 
 // Refusal is the error of a connection that is not admitted.
@@ -196,7 +202,7 @@ type Session interface {
 
 // Key is a camera key as lists show it. The secret itself is not kept.
 type Key struct {
-	ID       string    // such as "k3f9a1", or "config" for one from the file
+	ID       string    // such as "k3f9a1bc", or "config-" and the camera for one from the file
 	Camera   string    // the one camera that it admits
 	Prefix   string    // the first 8 characters of the key
 	Identity string    // StreamHub's name of the device; may be empty
