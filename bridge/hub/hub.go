@@ -198,7 +198,7 @@ func (f *Feed) Drop(reason bridge.Drop) {
 func (f *Feed) Stats() bridge.Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := bridge.Stats{Frames: f.meter.frames, Viewers: len(f.viewers), Dropped: map[bridge.Drop]uint64{}}
+	s := bridge.Stats{Frames: f.meter.frames, Bytes: f.meter.total, Viewers: len(f.viewers), Dropped: map[bridge.Drop]uint64{}}
 	s.FPS, s.BytesPerSecond = f.meter.rates(f.now())
 	if !f.latest.IsZero() {
 		s.FrameSize = len(f.latest.JPEG())

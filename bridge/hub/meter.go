@@ -9,6 +9,7 @@ const window = 2 * time.Second
 // by its feed's mutex.
 type meter struct {
 	frames uint64 // since the beginning
+	total  uint64 // bytes since the beginning
 
 	start      time.Time // of the current window
 	last       time.Time // the newest frame
@@ -20,6 +21,7 @@ type meter struct {
 
 func (m *meter) add(now time.Time, size int) {
 	m.frames++
+	m.total += uint64(size)
 	m.roll(now)
 	if m.start.IsZero() {
 		m.start = now
@@ -36,7 +38,7 @@ func (m *meter) roll(now time.Time) {
 		return
 	}
 	if now.Sub(m.last) >= 2*window {
-		*m = meter{frames: m.frames}
+		*m = meter{frames: m.frames, total: m.total}
 		return
 	}
 	if d := now.Sub(m.start); d >= window {
