@@ -119,15 +119,16 @@ type Fleet struct {
 }
 
 // Open reads the known cameras from the store and joins them with those of the
-// configuration file. The caller calls Close before it closes the store.
-func Open(cfg Config, st *store.Store, h *hub.Hub, keys Keys, log *slog.Logger) (*Fleet, error) {
+// configuration file. Repairs that are under way end with ctx. The caller calls
+// Close before it closes the store.
+func Open(ctx context.Context, cfg Config, st *store.Store, h *hub.Hub, keys Keys, log *slog.Logger) (*Fleet, error) {
 	table, err := store.NewTable[record](st, "cameras")
 	if err != nil {
 		return nil, err
 	}
 	f := &Fleet{cfg: withDefaults(cfg), hub: h, keys: keys, table: table, log: log,
 		cameras: map[string]*camera{}, listeners: map[*bridge.Listener]struct{}{}}
-	f.ctx, f.cancel = context.WithCancel(context.Background()) //lint:allow background: lives until Close
+	f.ctx, f.cancel = context.WithCancel(ctx)
 	records, err := table.All()
 	if err != nil {
 		return nil, err

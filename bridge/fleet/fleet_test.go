@@ -149,7 +149,7 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.hub = hub.New(nil)
-	if w.Fleet, err = fleet.Open(w.cfg, w.st, w.hub, w.keys, slog.New(slog.DiscardHandler)); err != nil {
+	if w.Fleet, err = fleet.Open(w.t.Context(), w.cfg, w.st, w.hub, w.keys, slog.New(slog.DiscardHandler)); err != nil {
 		w.t.Fatal(err)
 	}
 }
