@@ -1,0 +1,245 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestLoad puts a small load on each floor: everything arrives, and what a
+// stuck viewer holds is seen.
+func TestLoad(t *testing.T) {
+	for _, mode := range []string{"raw", "hybrid"} {
+		t.Run(mode, func(t *testing.T) {
+			f, err := newFloor(mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			srv := httptest.NewServer(f.handler())
+			defer srv.Close()
+			l, err := newLoad(job{
+				Server: srv.Listener.Addr().String(), PID: os.Getpid(),
+				Cameras: 2, Viewers: 3, Stuck: 1, FPS: 20, Size: 20_000,
+				Warmup: 50 * time.Millisecond, Window: time.Second,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep, err := l.run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rep.Missing != 0 || rep.Broken != 0 || rep.Delivered == 0 {
+				t.Errorf("report %+v", rep)
+			}
+			if rep.CPU <= 0 || rep.RSSBefore <= 0 || rep.RSSMax < rep.RSSAfter || rep.Latency.P50 <= 0 {
+				t.Errorf("readings %+v", rep)
+			}
+			if rep.StuckHeld != 2 {
+				t.Errorf("%d stuck viewers are held, want 2", rep.StuckHeld)
+			}
+		})
+	}
+}
+
+func TestLoadSaysWhyNot(t *testing.T) {
+	srv := httptest.NewServer(nil) // answers 404 to everything
+	defer srv.Close()
+	l, err := newLoad(job{Server: srv.Listener.Addr().String(), PID: os.Getpid(), Cameras: 1, FPS: 15, Size: 20_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.cameras[0].run(t.Context()); err == nil || !strings.Contains(err.Error(), "cam000") {
+		t.Errorf("a camera that was refused said %v", err)
+	}
+}
+
+func TestFloorRefusesModes(t *testing.T) {
+	for _, args := range [][]string{nil, {"fast"}} {
+		var usage usageError
+		if err := runFloor(t.Context(), args, strings.NewReader(""), io.Discard); !errors.As(err, &usage) {
+			t.Errorf("floor %v: %v", args, err)
+		}
+	}
+	// One whose stdin has ended stops by itself.
+	if err := runFloor(t.Context(), []string{"raw"}, strings.NewReader(""), io.Discard); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	j := job{Cameras: 1, Viewers: 10}
+	tests := []struct {
+		name string
+		rep  report
+		ok   bool
+	}{
+		{"whole", report{Sent: 100, Delivered: 1000}, true},
+		{"at the window's edge", report{Sent: 100, Delivered: 990}, true},
+		{"nothing sent", report{}, false},
+		{"stalled", report{Sent: 100, Delivered: 900}, false},
+		{"thinned", report{Sent: 100, Delivered: 1000, Missing: 21}, false},
+		{"damaged", report{Sent: 100, Delivered: 1000, Broken: 1}, false},
+	}
+	for _, tt := range tests {
+		if err := tt.rep.check(j); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func TestProc(t *testing.T) {
+	if n, err := residentPages([]byte("8265 1350 1000 500 0 900 0\n")); n != 1350 || err != nil {
+		t.Errorf("statm: %d, %v", n, err)
+	}
+	if _, err := residentPages([]byte("1")); err == nil {
+		t.Error("half a statm was read")
+	}
+	before, err := cpuTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for now := before; now <= before; { // until the clock has moved
+		if now, err = cpuTime(os.Getpid()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := cpuTime(1 << 22); err == nil {
+		t.Error("a process that is not there has a clock")
+	}
+}
+
+func TestHeldIn(t *testing.T) {
+	const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0
+   1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 20 4 0 10 -1
+   2: 0100007F:1F90 0100007F:9C41 04 00001000:00000000 01:00000010 00000003     0        0 0 1 0 20 4 0 10 -1
+   3: 0100007F:9C40 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 20 4 0 10 -1
+`
+	if n := heldIn(table, map[int]bool{0x9C40: true, 0x9C41: true}); n != 1 {
+		t.Errorf("%d held, want 1: the other was closed and only the kernel has it", n)
+	}
+}
+
+// TestHeldSockets follows a real connection until its server closes it.
+func TestHeldSockets(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports := map[int]bool{client.LocalAddr().(*net.TCPAddr).Port: true}
+	if n, err := heldSockets(os.Getpid(), ports); n != 1 || err != nil {
+		t.Errorf("%d held, %v; want 1", n, err)
+	}
+	server.Close()
+	if n, err := heldSockets(os.Getpid(), ports); n != 0 || err != nil {
+		t.Errorf("after closing, %d held, %v; want 0", n, err)
+	}
+}
+
+func TestReadyAddress(t *testing.T) {
+	for line, want := range map[string]string{
+		"ready http=127.0.0.1:8080":                             "127.0.0.1:8080",
+		"ready http=http://127.0.0.1:8080/ mqtt=127.0.0.1:1883": "127.0.0.1:8080",
+		"ready mqtt=127.0.0.1:1883":                             "",
+		"level=INFO msg=\"ready http=1.2.3.4:80\"":              "",
+		"already http=127.0.0.1:8080":                           "",
+	} {
+		if got := readyAddress(line); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	var out bytes.Buffer
+	printTable(&out, []result{
+		{Row: "1 x 50", Must: "<= 1.25", Ours: "14.0 µs", Floor: "12.0 µs raw", Ratio: "1.17", OK: true, Notes: []string{"p99 2 ms"}},
+		{Row: "slow", Must: "<= 0.6 s", Skipped: "no namespace"},
+		{Row: "start", Must: "< 0.5 s", Ours: "0.70 s"},
+	})
+	const want = `work    ours     floor        ratio  must      
+1 x 50  14.0 µs  12.0 µs raw  1.17   <= 1.25   ok
+slow    -        -            -      <= 0.6 s  skipped
+start   0.70 s   -            -      < 0.5 s   MISS
+
+1 x 50: p99 2 ms
+slow: skipped: no namespace
+`
+	if out.String() != want {
+		t.Errorf("table:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
+
+func TestSummaries(t *testing.T) {
+	for _, tt := range []struct {
+		values []float64
+		want   float64
+	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 2, 3}, 2.5}} {
+		if got := median(tt.values); got != tt.want {
+			t.Errorf("median of %v: %v, want %v", tt.values, got, tt.want)
+		}
+	}
+	var micros []int32
+	for i := range 101 {
+		micros = append(micros, int32((100-i)*1000))
+	}
+	if s := spreadOf(micros); s != (spread{50, 99, 100}) {
+		t.Errorf("spread %+v", s)
+	}
+	if s := spreadOf(nil); s != (spread{}) {
+		t.Errorf("spread of nothing %+v", s)
+	}
+}
+
+func TestAllocsPerFrame(t *testing.T) {
+	most, lines, err := allocsPerFrame(`goos: linux
+BenchmarkFrameToViewers/4-2   	   20000	     50000 ns/op	   24656 B/op	       1 allocs/op
+BenchmarkFrameToViewers/50-2  	    2000	    500000 ns/op	   24700 B/op	       2 allocs/op
+ok
+`)
+	if most != 2 || len(lines) != 2 || err != nil {
+		t.Errorf("most %d of %q, %v", most, lines, err)
+	}
+	if _, _, err := allocsPerFrame("ok\n"); err == nil {
+		t.Error("a run without the benchmark was taken for none")
+	}
+}
+
+func TestParse(t *testing.T) {
+	o, err := parse([]string{"--bridge", "b", "--rounds", "5", "--duration", "2s", "--only", "50"})
+	if err != nil || o != (options{"b", 5, 2 * time.Second, "50"}) {
+		t.Errorf("options %+v, %v", o, err)
+	}
+	for _, args := range [][]string{{"--rounds", "0"}, {"--duration", "1ms"}, {"extra"}, {"--nonsense"}} {
+		var usage usageError
+		if _, err := parse(args); !errors.As(err, &usage) {
+			t.Errorf("%q: %v, want a usage error", args, err)
+		}
+	}
+	var usage usageError
+	if err := bench(t.Context(), options{Bridge: t.TempDir(), Only: "no such row"}, io.Discard); !errors.As(err, &usage) {
+		t.Errorf("a row that is not there: %v", err)
+	}
+	if err := bench(t.Context(), options{Bridge: "nowhere"}, io.Discard); !errors.As(err, &usage) {
+		t.Errorf("a program that is not there: %v", err)
+	}
+}

@@ -1,0 +1,82 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cpuTime is the CPU that all threads of the process have used since it began,
+// those that ended included, to the nanosecond.
+func cpuTime(pid int) (time.Duration, error) {
+	// The clock of another process, as clock_getcpuclockid(3) makes it:
+	// the pid inverted, and 2 for the scheduler's count.
+	clock := int32(^pid<<3 | 2)
+	var ts unix.Timespec
+	if err := unix.ClockGettime(clock, &ts); err != nil {
+		return 0, fmt.Errorf("CPU clock of process %d: %w", pid, err)
+	}
+	return time.Duration(ts.Nano()), nil
+}
+
+// residentBytes is the memory that the process holds, its program included.
+func residentBytes(pid int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0, err
+	}
+	pages, err := residentPages(b)
+	return pages * int64(os.Getpagesize()), err
+}
+
+func residentPages(statm []byte) (int64, error) {
+	f := bytes.Fields(statm)
+	if len(f) < 2 {
+		return 0, fmt.Errorf("statm has %d fields", len(f))
+	}
+	return strconv.ParseInt(string(f[1]), 10, 64)
+}
+
+// heldSockets counts the connections to the given local ports of ours that the
+// process still holds. One that it closed may stay in the kernel, to send what
+// it had promised; that one no longer belongs to anybody and does not count.
+func heldSockets(pid int, ports map[int]bool) (int, error) {
+	held := 0
+	for _, name := range []string{"tcp", "tcp6"} {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // no IPv6 here
+		}
+		if err != nil {
+			return 0, err
+		}
+		held += heldIn(string(b), ports)
+	}
+	return held, nil
+}
+
+// heldIn reads a table of /proc/net/tcp: sl, local, remote, state, queues, timer,
+// retransmissions, user, time-out, inode (0: nobody's).
+func heldIn(table string, ports map[int]bool) int {
+	held := 0
+	for line := range strings.Lines(table) {
+		f := strings.Fields(line)
+		if len(f) < 10 || f[9] == "0" {
+			continue
+		}
+		_, hex, _ := strings.Cut(f[2], ":")
+		port, err := strconv.ParseInt(hex, 16, 32)
+		if err == nil && ports[int(port)] {
+			held++
+		}
+	}
+	return held
+}
