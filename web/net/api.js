@@ -1,0 +1,69 @@
+/** The few plain HTTP requests: who am I, log in, log out. */
+
+/** @typedef {import('./types.js').Me} Me */
+/** @typedef {import('./types.js').Fault} Fault */
+
+/**
+ * @typedef {{kind: 'ok', me: Me} | {kind: 'denied', fault: Fault} | {kind: 'down', fault: Fault}} Answer
+ */
+
+const patience = 6000; // ms until a bridge that says nothing counts as down
+
+export class Api {
+  /** @param {URL} base of the bridge, ending in a slash @param {string} [token] from the page's own address */
+  constructor(base, token = '') {
+    this.base = base;
+    this.token = token;
+  }
+
+  /** url of a path of the bridge. @param {string} path */
+  url(path) {
+    const url = new URL(path, this.base);
+    if (this.token) url.searchParams.set('token', this.token);
+    return url;
+  }
+
+  /** socket is the address of the page's socket. */
+  socket() {
+    const url = this.url('api/v1/ws');
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    return url;
+  }
+
+  /** me asks who we are. @returns {Promise<Answer>} */
+  me() {
+    return this.#ask('api/v1/me', {});
+  }
+
+  /** login exchanges a token for a session cookie. @param {string} token @returns {Promise<Answer>} */
+  login(token) {
+    return this.#ask('api/v1/login', this.#post({ token }));
+  }
+
+  /** logout ends the session. @returns {Promise<Answer>} */
+  logout() {
+    return this.#ask('api/v1/logout', this.#post({}));
+  }
+
+  /** @param {object} body @returns {RequestInit} */
+  #post(body) {
+    return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
+  }
+
+  /** @param {string} path @param {RequestInit} init @returns {Promise<Answer>} */
+  async #ask(path, init) {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), patience);
+    try {
+      const response = await fetch(this.url(path), { ...init, cache: 'no-store', credentials: 'same-origin', signal: abort.signal });
+      const body = await response.json().catch(() => ({}));
+      if (response.ok) return { kind: 'ok', me: body };
+      const fault = body.error ?? { code: 'unavailable', message: `the bridge answered ${response.status} ${response.statusText}` };
+      return { kind: response.status === 401 || response.status === 403 ? 'denied' : 'down', fault };
+    } catch {
+      return { kind: 'down', fault: { code: 'unavailable', message: 'the bridge cannot be reached' } };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

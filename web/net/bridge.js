@@ -1,0 +1,116 @@
+/**
+ * Bridge is what the page knows of the bridge: its cameras, who we are, what
+ * went wrong; and what the page may ask of it.
+ */
+import { Signal } from '../lib/signal.js';
+
+/** @typedef {import('./types.js').Camera} Camera */
+/** @typedef {import('./types.js').Notice} Notice */
+/** @typedef {import('./types.js').Role} Role */
+/** @typedef {import('./types.js').Value} Value */
+/** @typedef {import('./link.js').Result} Result */
+
+/** @typedef {{known: boolean, name: string, app: string, role: Role, auth: boolean, version: string}} Session */
+
+const ranks = { viewer: 1, operator: 2, admin: 3 };
+const mostNotices = 200;
+const sameWithin = 3000; // ms
+
+export class Bridge {
+  /** By id, in the order in which they are shown. */
+  cameras = new Signal(/** @type {Map<string, Camera>} */ (new Map()));
+  session = new Signal(/** @type {Session} */ ({ known: false, name: '', app: 'live', role: 'viewer', auth: false, version: '' }));
+  /** Newest first. */
+  notices = new Signal(/** @type {Notice[]} */ ([]));
+
+  /** @param {() => import('./link.js').Link} link */
+  constructor(link) {
+    this.link = link;
+  }
+
+  /** receive takes what the bridge says of its own accord. @param {any} message */
+  receive(message) {
+    switch (message.type) {
+      case 'welcome':
+        return this.#welcome(message);
+      case 'camera':
+        return this.#put(message.camera);
+      case 'removed':
+        this.cameras.value.delete(message.camera);
+        this.cameras.value = this.cameras.value;
+        return;
+      case 'notice':
+        return this.note(message);
+      case 'error':
+        return this.note({ time: Date.now(), camera: '', ...message.error });
+    }
+  }
+
+  /**
+   * note remembers that something went wrong. What the bridge tells everybody
+   * and answers to us as well is noted once.
+   * @param {Notice} notice
+   */
+  note(notice) {
+    const same = (/** @type {Notice} */ n) => n.camera === notice.camera && n.message === notice.message && Math.abs(n.time - notice.time) < sameWithin;
+    if (this.notices.value.slice(0, 5).some(same)) return;
+    this.notices.value = [notice, ...this.notices.value].slice(0, mostNotices);
+  }
+
+  /** may says whether our role includes another. @param {Role} role */
+  may(role) {
+    return ranks[this.session.value.role] >= ranks[role];
+  }
+
+  /** nameOf is a camera's name for people. @param {string} id */
+  nameOf(id) {
+    return this.cameras.value.get(id)?.name || id;
+  }
+
+  /** @param {string} camera @param {Record<string, Value>} settings */
+  set(camera, settings) {
+    return this.#ask({ type: 'set', camera, settings });
+  }
+
+  /** @param {string} camera @param {string} action */
+  do(camera, action) {
+    return this.#ask({ type: 'do', camera, action, args: {} });
+  }
+
+  /** @param {string} camera @param {string} name */
+  rename(camera, name) {
+    return this.#ask({ type: 'rename', camera, name });
+  }
+
+  /** @param {string} camera @param {boolean} enabled */
+  enable(camera, enabled) {
+    return this.#ask({ type: 'enable', camera, enabled });
+  }
+
+  /** @param {{type: string, camera: string, [key: string]: unknown}} message @returns {Promise<Result>} */
+  async #ask(message) {
+    const result = await this.link().ask(message);
+    if (result.ok && result.camera) this.#put(result.camera);
+    if (!result.ok) this.note({ time: Date.now(), camera: message.camera, code: result.error.code, message: result.error.message });
+    return result;
+  }
+
+  /** @param {import('./types.js').Welcome} message */
+  #welcome({ name, app, role, auth, version, cameras }) {
+    this.session.value = { known: true, name, app: app || 'live', role, auth, version };
+    this.cameras.value = sorted(cameras ?? []);
+  }
+
+  /** @param {Camera} camera */
+  #put(camera) {
+    const cameras = this.cameras.value;
+    const isNew = !cameras.has(camera.id);
+    cameras.set(camera.id, camera);
+    this.cameras.value = isNew ? sorted([...cameras.values()]) : cameras;
+  }
+}
+
+/** @param {Camera[]} cameras */
+function sorted(cameras) {
+  return new Map(cameras.sort((a, b) => (a.id < b.id ? -1 : 1)).map((camera) => [camera.id, camera]));
+}

@@ -1,0 +1,54 @@
+/** The drawer with what went wrong lately, newest first. */
+import { h, fill } from '../lib/dom.js';
+import { clock } from '../lib/format.js';
+import { icon } from './icons.js';
+
+/** @typedef {import('../net/bridge.js').Bridge} Bridge */
+
+export class Log extends HTMLElement {
+  #list = h('ol', { class: 'notices' });
+  #dialog = h(
+    'dialog',
+    { class: 'drawer', 'aria-labelledby': 'log-title' },
+    h('header', null, h('h2', { id: 'log-title' }, 'Messages'), h('form', { method: 'dialog' }, h('button', { class: 'quiet round', 'aria-label': 'Close' }, icon('close')))),
+    this.#list,
+  );
+  #count = h('span', { class: 'unread', hidden: true });
+  #unread = 0;
+  #known = 0;
+
+  /** @param {Bridge} bridge */
+  constructor(bridge) {
+    super();
+    this.bridge = bridge;
+    const button = h('button', { type: 'button', class: 'quiet round', 'aria-label': 'Messages', title: 'Messages', on: { click: () => this.#open() } }, icon('bell'), this.#count);
+    this.button = button;
+    this.append(button, this.#dialog);
+    this.#dialog.addEventListener('click', (event) => event.target === this.#dialog && this.#dialog.close());
+    bridge.notices.watch((notices) => this.#update(notices));
+  }
+
+  #open() {
+    this.#unread = 0;
+    this.#update(this.bridge.notices.value);
+    this.#dialog.showModal();
+  }
+
+  /** @param {import('../net/types.js').Notice[]} notices */
+  #update(notices) {
+    const newest = notices[0]?.time ?? 0;
+    if (newest > this.#known && !this.#dialog.open) this.#unread += notices.filter(({ time }) => time > this.#known).length;
+    this.#known = Math.max(newest, this.#known);
+    this.#count.hidden = this.#unread === 0;
+    this.#count.textContent = this.#unread > 9 ? '9+' : String(this.#unread);
+    this.button.setAttribute('aria-label', this.#unread > 0 ? `Messages, ${this.#unread} new` : 'Messages');
+    fill(this.#list, ...notices.map((notice) => this.#line(notice)), notices.length === 0 && h('li', { class: 'none' }, 'Nothing went wrong since this page was opened.'));
+  }
+
+  /** @param {import('../net/types.js').Notice} notice */
+  #line({ time, camera, message }) {
+    return h('li', null, h('p', { class: 'when' }, h('time', null, clock(time)), camera && h('strong', null, this.bridge.nameOf(camera))), h('p', null, message));
+  }
+}
+
+customElements.define('espcam-log', Log);

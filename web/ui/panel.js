@@ -1,0 +1,249 @@
+/**
+ * Everything about the enlarged camera: how it is, what can be set, what it can
+ * be told. Settings and actions come from the camera's capabilities alone, and
+ * what our role may not do is not there.
+ */
+import { h, fill, setText } from '../lib/dom.js';
+import { bytes, clock, fps, signal, span, stamp } from '../lib/format.js';
+import { split } from '../lib/setting.js';
+import { icon } from './icons.js';
+import { Setting } from './setting.js';
+import { CopyLine } from './copy.js';
+import { NameField } from './name.js';
+import { confirm } from './dialog.js';
+
+/** @typedef {import('../net/types.js').Camera} Camera */
+/** @typedef {import('../net/types.js').Property} Property */
+/** @typedef {import('../lib/state.js').Truth} Truth */
+/** @typedef {import('./tile.js').Tile} Tile */
+
+/** @type {Record<string, {title: string, icon: import('./icons.js').IconName}>} the actions that have a button */
+const actions = {
+  snapshot: { title: 'Snapshot', icon: 'shot' },
+  identify: { title: 'Identify', icon: 'spark' },
+  restart: { title: 'Restart', icon: 'restart' },
+};
+
+export class Panel extends HTMLElement {
+  /** @type {Camera | null} */ #camera = null;
+  #shape = '';
+  #name = new NameField((name) => this.#rename(name));
+  #chip = h('span', { class: 'chip' });
+  #since = h('span', { class: 'since' });
+  #figures = h('dl', { class: 'figures' });
+  #body = h('div', { class: 'body' });
+  #about = h('dl', { class: 'about' });
+  /** @type {Setting[]} */ #settings = [];
+  /** @type {HTMLButtonElement | null} */ #enabled = null;
+
+  /**
+   * @param {object} page
+   * @param {import('../net/bridge.js').Bridge} page.bridge
+   * @param {import('../net/api.js').Api} page.api
+   * @param {import('./toasts.js').Toasts} page.toasts
+   * @param {() => void} page.onback
+   * @param {(by: number) => void} page.onstep  to another camera
+   */
+  constructor(page) {
+    super();
+    this.page = page;
+    this.hidden = true;
+    this.setAttribute('role', 'region');
+    this.setAttribute('aria-label', 'Camera');
+    const back = h('button', { type: 'button', class: 'quiet', on: { click: () => page.onback() } }, icon('back'), 'All cameras', h('kbd', null, 'Esc'));
+    const before = h('button', { type: 'button', class: 'quiet round', 'aria-label': 'Camera before', on: { click: () => page.onstep(-1) } }, icon('back'));
+    const after = h('button', { type: 'button', class: 'quiet round', 'aria-label': 'Next camera', on: { click: () => page.onstep(1) } }, icon('next'));
+    this.append(
+      h('div', { class: 'way' }, back, h('span', { class: 'steps' }, before, after)),
+      h('header', null, this.#name, h('p', { class: 'truth' }, this.#chip, this.#since)),
+      this.#figures,
+      this.#body,
+    );
+  }
+
+  /**
+   * show shows a camera, or with null nothing.
+   * @param {Camera | null} camera
+   * @param {Tile | undefined} tile
+   * @param {Truth | null} is
+   * @param {number} now the bridge's time
+   */
+  show(camera, tile, is, now) {
+    this.hidden = camera === null;
+    if (!camera || !tile || !is) return;
+    const shape = JSON.stringify([camera.id, camera.capabilities, camera.source, this.page.bridge.session.value]);
+    this.#camera = camera;
+    if (shape !== this.#shape) this.#build(camera);
+    this.#shape = shape;
+    this.dataset.kind = is.kind;
+    this.#name.update(camera.name || camera.id, this.page.bridge.may('admin'));
+    setText(this.#chip, is.chip);
+    setText(this.#since, sentence(camera, is, now));
+    pairs(this.#figures, figures(camera, tile));
+    pairs(this.#about, about(camera));
+    for (const setting of this.#settings) setting.update(camera);
+    this.#enabled?.setAttribute('aria-checked', String(camera.enabled));
+  }
+
+  /** @param {Camera} camera */
+  #build(camera) {
+    const operator = this.page.bridge.may('operator');
+    const properties = operator ? camera.capabilities.settings ?? [] : [];
+    const { first, others } = split(properties);
+    const make = (/** @type {Property} */ p) => new Setting(p, camera, (value) => this.page.bridge.set(camera.id, { [p.name]: value }));
+    const firsts = first.map(make);
+    const rest = others.map(make);
+    this.#settings = [...firsts, ...rest];
+    fill(
+      this.#body,
+      this.#buttons(camera, operator),
+      firsts.length > 0 && h('section', { class: 'controls', 'aria-label': 'Controls' }, ...firsts),
+      rest.length > 0 && fold(`All settings`, rest.length, h('div', { class: 'controls' }, ...rest)),
+      fold('Addresses for other programs', 0, ...this.#addresses(camera)),
+      fold('About this camera', 0, this.#about),
+      this.page.bridge.may('admin') && this.#privacy(camera),
+    );
+  }
+
+  /** @param {Camera} camera @param {boolean} operator */
+  #buttons(camera, operator) {
+    const can = (camera.capabilities.actions ?? []).filter((name) => actions[name] && (operator || name === 'snapshot'));
+    const buttons = can.map((name) => {
+      const { title, icon: sign } = /** @type {{title: string, icon: import('./icons.js').IconName}} */ (actions[name]);
+      const button = h('button', { type: 'button', 'data-action': name }, icon(sign), title);
+      button.addEventListener('click', () => this.#do(name, button));
+      return button;
+    });
+    return buttons.length > 0 && h('div', { class: 'actions' }, ...buttons);
+  }
+
+  /** @param {string} action @param {HTMLButtonElement} button */
+  async #do(action, button) {
+    const camera = /** @type {Camera} */ (this.#camera);
+    const name = camera.name || camera.id;
+    if (action === 'restart') {
+      const sure = await confirm({ title: `Restart ${name}?`, text: 'It will be offline for about ten seconds.', yes: 'Restart' });
+      if (!sure) return;
+    }
+    if (action === 'snapshot' && !this.page.bridge.may('operator')) return this.#save(camera);
+    button.classList.add('busy');
+    const result = await this.page.bridge.do(camera.id, action);
+    button.classList.remove('busy');
+    if (!result.ok) return this.page.toasts.fault(`${name}: ${result.error.message}`);
+    if (action === 'snapshot') this.#save(camera);
+    else this.page.toasts.say(action === 'restart' ? `${name} is restarting.` : `${name} shows where it is.`);
+  }
+
+  /** save downloads the newest picture. @param {Camera} camera */
+  #save(camera) {
+    const link = h('a', { href: this.#stream(camera, 'frame.jpg').href, download: `${camera.id}-${stamp(Date.now())}.jpg`, hidden: true });
+    this.append(link);
+    link.click();
+    link.remove();
+    this.page.toasts.say('The picture is being saved.');
+  }
+
+  /** @param {Camera} camera @param {string} form */
+  #stream(camera, form) {
+    return new URL(`live/${this.page.bridge.session.value.app}/${camera.id}/${form}`, this.page.api.base);
+  }
+
+  /** @param {Camera} camera */
+  #addresses(camera) {
+    const { app, auth } = this.page.bridge.session.value;
+    return [
+      new CopyLine('MJPEG', 'for VLC, an NVR, Home Assistant', this.#stream(camera, 'mjpeg').href),
+      new CopyLine('Snapshot', 'the newest picture', this.#stream(camera, 'frame.jpg').href),
+      new CopyLine('Window', 'this camera alone', new URL(`play/${app}/${camera.id}`, this.page.api.base).href),
+      auth && h('p', { class: 'note' }, 'Other programs need a token: add ?token=… to the address, or give it as the password.'),
+    ];
+  }
+
+  /** @param {Camera} camera */
+  #privacy(camera) {
+    const button = h('button', { type: 'button', role: 'switch', class: 'switch', id: 'camera-enabled', 'aria-checked': String(camera.enabled), 'aria-describedby': 'camera-enabled-note' }, h('i'));
+    button.addEventListener('click', async () => {
+      const on = button.getAttribute('aria-checked') !== 'true';
+      const result = await this.page.bridge.enable(camera.id, on);
+      if (!result.ok) this.page.toasts.fault(`${camera.name || camera.id}: ${result.error.message}`);
+    });
+    this.#enabled = button;
+    const label = h('label', { for: 'camera-enabled' }, 'Camera switched on');
+    return h('section', { class: 'privacy' }, h('div', { class: 'head' }, label, button), h('p', { class: 'note', id: 'camera-enabled-note' }, 'While it is off, no picture leaves the bridge.'));
+  }
+
+  /** @param {string} name @returns {Promise<boolean>} */
+  async #rename(name) {
+    const camera = /** @type {Camera} */ (this.#camera);
+    const result = await this.page.bridge.rename(camera.id, name);
+    if (!result.ok) this.page.toasts.fault(`${camera.name || camera.id}: ${result.error.message}`);
+    return result.ok;
+  }
+}
+
+/** @param {string} title @param {number} count @param {...(Node | false)} children */
+function fold(title, count, ...children) {
+  return h('details', null, h('summary', null, title, count > 0 && h('span', { class: 'count' }, count)), ...children);
+}
+
+/** @param {Camera} camera @param {Truth} is @param {number} now */
+function sentence(camera, is, now) {
+  if (is.title) return [is.title, is.detail].filter(Boolean).join(', ');
+  const since = Date.parse(camera.connected_at ?? '');
+  return Number.isNaN(since) ? '' : `connected since ${clock(since, now)}`;
+}
+
+/** @typedef {[string, string | null | undefined | false, string?]} Pair title, text (none: not shown), further title */
+
+/** @param {Camera} camera @param {Tile} tile @returns {Pair[]} */
+function figures({ stats, state }, tile) {
+  const on = state === 'online';
+  const wifi = typeof stats.rssi === 'number' && on ? stats.rssi : null;
+  return [
+    ['Rate', on ? fps(stats.fps) : '–'],
+    ['Size', tile.pixels || '–'],
+    ['Delay', on && tile.delay >= 0 ? `${Math.round(tile.delay)} ms` : '–', 'from the bridge to this screen'],
+    ['Data', on ? `${bytes(stats.bytes_per_second)}/s` : '–'],
+    ['Picture', stats.frame_size > 0 && bytes(stats.frame_size)],
+    ['Signal', wifi !== null && `${wifi} dBm`.replace('-', '−'), wifi !== null ? signal(wifi).word : ''],
+    ['Viewers', String(stats.viewers)],
+    ['Running for', typeof stats.uptime_s === 'number' && on && span(stats.uptime_s * 1000)],
+    ['Free memory', typeof stats.heap_free === 'number' && on && bytes(stats.heap_free)],
+    ['Chip', typeof stats.temperature === 'number' && on && `${stats.temperature} °C`],
+  ];
+}
+
+/** @param {Camera} camera @returns {Pair[]} */
+function about({ id, room, dialect, address, device, stats, source }) {
+  const dropped = Object.entries(stats.dropped ?? {}).map(([reason, n]) => `${n} ${reason.replaceAll('_', ' ')}`);
+  return [
+    ['Id', id],
+    ['Room', room !== id && room],
+    ['Speaks', dialect],
+    ['Address', address],
+    ['Board', device?.board],
+    ['Sensor', device?.sensor],
+    ['Firmware', device?.firmware],
+    ['MAC', device?.mac],
+    ['Last start', device?.reset],
+    ['Not shown', dropped.join(', ')],
+    ['Configured in', source],
+  ];
+}
+
+/** pairs fills a description list, keeping elements that are already right. @param {HTMLElement} list @param {Pair[]} all */
+function pairs(list, all) {
+  const shown = all.filter(([, text]) => text);
+  const titles = shown.map(([title]) => title).join();
+  if (list.dataset.titles !== titles) {
+    list.dataset.titles = titles;
+    fill(list, ...shown.map(([title]) => h('div', null, h('dt', null, title), h('dd'))));
+  }
+  shown.forEach(([, text, more], i) => {
+    const dd = /** @type {HTMLElement} */ (list.children[i]?.lastElementChild);
+    setText(dd, String(text));
+    dd.title = more ?? '';
+  });
+}
+
+customElements.define('espcam-panel', Panel);
