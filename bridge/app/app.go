@@ -1,0 +1,304 @@
+// Package app builds the program out of its parts and runs it: this is the place
+// to see what exists, what knows what, and in which order it starts and stops.
+//
+// cmd calls New with a checked configuration and then Run; demo and the
+// whole-program tests do the same in their own process. New opens everything
+// that can fail at the start (state directory, listeners), so that an error is
+// said before anything runs. Run blocks until its context ends or a listener
+// breaks, and then stops the parts in the reverse order of their start.
+//
+// What may be absent does not stop the rest: without an MQTT broker, or with a
+// disk that became full, cameras stream and pages show.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/espcam-bridge/espcam-bridge/bridge"
+	"github.com/espcam-bridge/espcam-bridge/bridge/broker"
+	"github.com/espcam-bridge/espcam-bridge/bridge/config"
+	"github.com/espcam-bridge/espcam-bridge/bridge/httpapi"
+	"github.com/espcam-bridge/espcam-bridge/bridge/ingest"
+	"github.com/espcam-bridge/espcam-bridge/bridge/mqtt"
+)
+
+// Options is what does not stand in the configuration.
+type Options struct {
+	Version string // of the program
+	Log     *slog.Logger
+}
+
+// App is the built program. Make it with New, then call Run once or Close.
+type App struct {
+	*core
+	cfg   *config.Config
+	log   *slog.Logger
+	first string // admin token made at the first start
+
+	ingest  *ingest.Ingest
+	broker  *broker.Broker // nil if another one is configured
+	mqtt    *mqtt.Client
+	api     *httpapi.Server
+	control *control // nil if the socket could not be made
+
+	plain net.Listener
+	tls   net.Listener // nil without TLS
+}
+
+// New builds everything and opens the listeners. Its errors say what to do. ctx
+// ends work in the background, as Run's does.
+func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
+	c, err := openCore(ctx, cfg, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{core: c, cfg: cfg, log: o.Log}
+	if err := a.build(o.Version); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// build makes the parts above the core, from the inside out.
+func (a *App) build(version string) (err error) {
+	if a.cfg.HTTP.Auth {
+		if a.first, _, err = a.auth.FirstToken(); err != nil {
+			return err
+		}
+	}
+	a.openControl()
+	a.ingest = ingest.New(ingest.Config{
+		App:           a.cfg.HTTP.App,
+		Server:        "espcam-bridge/" + version,
+		MaxFrameBytes: a.cfg.Ingest.MaxFrameBytes,
+		MaxPixels:     a.cfg.Ingest.MaxPixels,
+		MaxFPS:        a.cfg.Ingest.MaxFPS,
+		IdleTimeout:   a.cfg.Ingest.IdleTimeout,
+	}, a.fleet, a.hub, a.log)
+	if err := a.listen(); err != nil {
+		return err
+	}
+	if a.cfg.MQTT.Broker == "" {
+		if a.broker, err = newBroker(a.cfg.MQTT.Embedded, a.log); err != nil {
+			return err
+		}
+	}
+	if a.mqtt, err = a.newMQTT(version); err != nil {
+		return err
+	}
+	a.api, err = a.newAPI(version)
+	return err
+}
+
+// openControl makes the socket of the command line. A state directory with too
+// long a path or a file system without sockets costs only that.
+func (a *App) openControl() {
+	path := filepath.Join(a.cfg.Data, ControlName)
+	c, err := newControl(path, local{a.fleet})
+	if err != nil {
+		a.log.Warn("espcam-bridge keys works only while the bridge is stopped: no control socket", "err", err)
+		return
+	}
+	a.control = c
+}
+
+func (a *App) listen() (err error) {
+	if a.plain, err = listenTCP("http.listen", a.cfg.HTTP.Listen); err != nil {
+		return err
+	}
+	t := a.cfg.HTTP.TLS
+	if t.Listen == "" {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return bridge.Errorf(bridge.CodeInvalid, "http.tls: cannot load %s and %s: %w", t.Cert, t.Key, err)
+	}
+	ln, err := listenTCP("http.tls.listen", t.Listen)
+	if err != nil {
+		return err
+	}
+	a.tls = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12})
+	return nil
+}
+
+// listenTCP opens a listener or says which setting cannot be.
+func listenTCP(key, addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, bridge.Errorf(bridge.CodeUnavailable, "%s: cannot listen on %s: %w; stop what uses it, or choose another address", key, addr, err)
+	}
+	return ln, nil
+}
+
+// FirstToken is the admin token that was made because there was none, or "".
+func (a *App) FirstToken() string { return a.first }
+
+// PageURL is where a browser on this machine finds the page.
+func (a *App) PageURL() string {
+	return "http://" + reachable(a.plain.Addr().String()) + a.cfg.HTTP.BasePath + "/"
+}
+
+// MQTTAddress is the broker that the bridge uses, as host:port or URL.
+func (a *App) MQTTAddress() string {
+	if a.broker != nil {
+		return reachable(a.broker.Addr())
+	}
+	return a.cfg.MQTT.Broker
+}
+
+// ReadyLine is the one line that says that all listeners are open.
+func (a *App) ReadyLine() string {
+	s := "ready http=" + strings.TrimSuffix(a.PageURL(), "/")
+	if a.tls != nil {
+		s += " https=https://" + reachable(a.tls.Addr().String())
+	}
+	return s + " mqtt=" + a.MQTTAddress()
+}
+
+// reachable turns a listener's address into one that a client on this machine
+// can use.
+func reachable(addr string) string {
+	host, port := Port(addr)
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// Port splits host:port; both are empty if addr is not of that form.
+func Port(addr string) (host, port string) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", ""
+	}
+	return host, port
+}
+
+// shutdownTime bounds how long open requests may take to end.
+const shutdownTime = 5 * time.Second
+
+// Run serves until ctx ends or a part breaks, stops everything and returns what
+// broke, if anything.
+func (a *App) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	start := func(name string, serve func() error) {
+		parts.Go(func() {
+			if err := serve(); err != nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	servers := a.serveHTTP(start)
+	if a.control != nil {
+		start("control socket", a.control.serve)
+	}
+	// MQTT says goodbye first, so that nobody hears of cameras that only we let
+	// go; the broker ends last, so that there is somebody to say it to.
+	lasting := context.WithoutCancel(ctx)
+	stopBroker := background(lasting, func(ctx context.Context) {
+		if a.broker == nil {
+			return
+		}
+		if err := a.broker.Run(ctx); err != nil {
+			cancel(err)
+		}
+	})
+	stopMQTT := background(lasting, func(ctx context.Context) {
+		if err := a.mqtt.Run(ctx); err != nil {
+			cancel(err)
+		}
+	})
+
+	<-ctx.Done()
+	a.log.Info("stopping")
+	stopMQTT()
+	err := a.stop(lasting, servers)
+	parts.Wait()
+	stopBroker()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return errors.Join(cause, err)
+	}
+	return err
+}
+
+// background runs a part in a goroutine. The returned function ends it and waits.
+func background(ctx context.Context, run func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// serveHTTP starts a server for each listener.
+func (a *App) serveHTTP(start func(string, func() error)) (servers []*http.Server) {
+	for _, ln := range []net.Listener{a.plain, a.tls} {
+		if ln == nil {
+			continue
+		}
+		srv := httpapi.NewHTTPServer(a.api.Handler(), a.log)
+		servers = append(servers, srv)
+		start("http", func() error {
+			if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	return servers
+}
+
+// stop ends the running parts in the reverse order of their start.
+func (a *App) stop(ctx context.Context, servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownTime)
+	defer cancel()
+	var errs []error
+	a.ingest.Close()
+	a.api.Close()
+	for _, srv := range servers {
+		if err := srv.Shutdown(ctx); err != nil {
+			errs = append(errs, srv.Close())
+		}
+	}
+	errs = append(errs, a.Close())
+	return errors.Join(errs...)
+}
+
+// Close frees what New opened. Run does it by itself.
+func (a *App) Close() error {
+	var errs []error
+	if a.broker != nil {
+		errs = append(errs, a.broker.Close())
+	}
+	if a.control != nil {
+		errs = append(errs, a.control.server.Close())
+	}
+	if a.ingest != nil {
+		a.ingest.Close()
+	}
+	for _, ln := range []net.Listener{a.plain, a.tls} {
+		if ln != nil {
+			ln.Close() // again after Serve closed it: its error says nothing
+		}
+	}
+	return errors.Join(append(errs, a.core.close())...)
+}

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+
+	"github.com/espcam-bridge/espcam-bridge/bridge"
+	"github.com/espcam-bridge/espcam-bridge/bridge/broker"
+	"github.com/espcam-bridge/espcam-bridge/bridge/config"
+	"github.com/espcam-bridge/espcam-bridge/bridge/httpapi"
+	"github.com/espcam-bridge/espcam-bridge/bridge/mqtt"
+	"github.com/espcam-bridge/espcam-bridge/bridge/store"
+	"github.com/espcam-bridge/espcam-bridge/web"
+)
+
+// This file translates the configuration into each adapter's own and connects
+// adapters that must not know each other.
+
+func newBroker(e config.Embedded, log *slog.Logger) (*broker.Broker, error) {
+	cfg := broker.Config{Listen: e.Address()}
+	for _, u := range e.Users {
+		cfg.Users = append(cfg.Users, broker.User{Name: u.Username, Password: u.Password.Reveal()})
+	}
+	return broker.New(cfg, log)
+}
+
+func (a *App) newMQTT(version string) (*mqtt.Client, error) {
+	texts, err := store.NewTable[string](a.store, "mqtt")
+	if err != nil {
+		return nil, err
+	}
+	m := a.cfg.MQTT
+	cfg := mqtt.Config{
+		Broker:          m.Broker,
+		Username:        m.Username,
+		Password:        m.Password.Reveal(),
+		BaseTopic:       m.BaseTopic,
+		DiscoveryPrefix: m.DiscoveryPrefix,
+		Name:            a.cfg.Name,
+		App:             a.cfg.HTTP.App,
+		Version:         version,
+		Preview:         mqtt.DefaultPreview,
+		PageURL:         a.publicURL,
+	}
+	if a.broker != nil {
+		cfg.Broker = a.broker.URL()
+		cfg.Username, cfg.Password = a.broker.Credentials()
+	}
+	return mqtt.New(cfg, mqtt.Deps{Fleet: a.fleet, Pictures: a.hub, Store: texts, Log: a.log})
+}
+
+// publicURL is where people find the page, or one camera on it: by the first
+// name in http.hosts, else by the listener's own address, else by this
+// machine's name.
+func (a *App) publicURL(camera string) string {
+	host, port := Port(a.plain.Addr().String())
+	name := ""
+	if len(a.cfg.HTTP.Hosts) > 0 {
+		name = a.cfg.HTTP.Hosts[0]
+	} else if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() {
+		name = host
+	} else if n, err := os.Hostname(); err == nil {
+		name = n
+	} else {
+		return ""
+	}
+	u := url.URL{Scheme: "http", Host: net.JoinHostPort(name, port), Path: a.cfg.HTTP.BasePath + "/"}
+	if camera != "" {
+		u.Fragment = "/" + camera
+	}
+	return u.String()
+}
+
+func (a *App) newAPI(version string) (*httpapi.Server, error) {
+	h := a.cfg.HTTP
+	return httpapi.New(httpapi.Config{
+		Name:           a.cfg.Name,
+		Version:        version,
+		App:            h.App,
+		Auth:           h.Auth,
+		PublicStreams:  h.PublicStreams,
+		Hosts:          h.Hosts,
+		BasePath:       h.BasePath,
+		TrustedProxies: h.TrustedProxies,
+		MaxViewers:     h.Limits.Viewers,
+		MaxPerAddress:  h.Limits.PerAddress,
+	}, httpapi.Deps{
+		Fleet:  a.fleet,
+		Hub:    a.hub,
+		Auth:   a.auth,
+		Ingest: a.ingest,
+		Web:    web.FS(),
+		Sources: httpapi.Sources{
+			Store:   a.store.Check,
+			MQTT:    a.mqttState,
+			Refused: func() map[bridge.Reason]uint64 { return a.ingest.Stats().Refused },
+		},
+		Log: a.log,
+	})
+}
+
+func (a *App) mqttState() (connected bool, why string) {
+	s := a.mqtt.Status()
+	return s.Connected, s.LastError
+}
