@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 	"github.com/espcam-bridge/espcam-bridge/bridge/config"
@@ -30,7 +31,8 @@ type Demo struct {
 // only what went wrong.
 func (d *Demo) LogConfig() config.Log { return config.Log{Level: slog.LevelWarn, Format: "text"} }
 
-// demoCameras is who plays: two of each dialect.
+// demoCameras is who plays: two of each dialect, named after what the simulator
+// lets them see.
 var demoCameras = []struct {
 	id, name      string
 	dialect       bridge.Dialect
@@ -38,9 +40,9 @@ var demoCameras = []struct {
 	fps           int
 }{
 	{"porch", "Front porch", bridge.Native, 640, 480, 10},
-	{"garden", "Garden", bridge.Native, 640, 480, 10},
+	{"boathouse", "Boathouse", bridge.Native, 640, 480, 10},
 	{"driveway", "Driveway", bridge.StreamHub, 640, 480, 10},
-	{"workshop", "Workshop", bridge.StreamHub, 640, 480, 10},
+	{"cabin", "Cabin", bridge.StreamHub, 640, 480, 10},
 }
 
 // Run plays until ctx ends. ready is called once, when all listeners are open.
@@ -128,6 +130,7 @@ func (a *App) demoCameras() ([]*fakecam.Camera, error) {
 			Width:   c.width,
 			Height:  c.height,
 			Seed:    uint64(i),
+			Stats:   5 * time.Second,
 			Log:     a.log,
 		})
 		if err != nil {
