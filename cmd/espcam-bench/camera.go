@@ -24,7 +24,7 @@ type camera struct {
 	load     *load
 	n        int
 	pictures [][]byte
-	ready    chan struct{} // closed when it was admitted and has sent a picture
+	ready    chan struct{} // closed when it was admitted and its pictures flow
 
 	sent, late int // in the window; read when run has returned
 }
@@ -83,7 +83,7 @@ func (c *camera) push(ctx context.Context, ws *websocket.Conn) error {
 		if err := ws.WriteMessage(websocket.BinaryMessage, buf); err != nil {
 			return err
 		}
-		if seq == 1 {
+		if seq == 3 { // by now the server has one
 			close(c.ready)
 		}
 		open := c.load.open.Load()

@@ -137,11 +137,11 @@ func TestTake(t *testing.T) {
 		{"begins late", [][]byte{stamped(0, 100), stamped(0, 101)}, 2, 0, 0},
 		{"placeholder first", [][]byte{{0xFF, 0xD8, 0xFF, 0xD9}, stamped(0, 5)}, 1, 0, 0},
 		{"skipped", [][]byte{stamped(0, 1), stamped(0, 4)}, 2, 2, 0},
-		{"repeated", [][]byte{stamped(0, 1), stamped(0, 1)}, 2, 0, 1},
-		{"backwards", [][]byte{stamped(0, 2), stamped(0, 1)}, 2, 0, 1},
-		{"of another camera", [][]byte{stamped(0, 1), stamped(1, 2)}, 2, 0, 1},
-		{"cut", [][]byte{stamped(0, 1), short[:len(short)-1]}, 2, 0, 1},
-		{"foreign", [][]byte{stamped(0, 1), {0xFF, 0xD8, 0xFF, 0xD9}}, 2, 0, 1},
+		{"repeated", [][]byte{stamped(0, 1), stamped(0, 1)}, 1, 0, 1},
+		{"backwards", [][]byte{stamped(0, 2), stamped(0, 1), stamped(0, 3)}, 2, 0, 1},
+		{"of another camera", [][]byte{stamped(0, 1), stamped(1, 2)}, 1, 0, 1},
+		{"cut", [][]byte{stamped(0, 1), short[:len(short)-1]}, 1, 0, 1},
+		{"foreign", [][]byte{stamped(0, 1), {0xFF, 0xD8, 0xFF, 0xD9}, stamped(0, 2)}, 2, 0, 1},
 	}
 	for _, tt := range tests {
 		v := &viewer{ready: make(chan struct{})}

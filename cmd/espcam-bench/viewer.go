@@ -35,12 +35,12 @@ type viewer struct {
 	ready  chan struct{} // closed at the first picture
 	port   atomic.Int32  // its own end of the connection
 
-	// Of the window; read when run has returned.
+	last stamp // of the newest good picture; its number is 0 before the first
+
+	// Read when run has returned; of the window, but for broken.
 	frames, missing, broken int
 	ages                    []int32 // µs
 	headers                 []int32 // µs
-
-	last stamp // zero before the first
 }
 
 func (v *viewer) run(ctx context.Context) error {
@@ -106,27 +106,27 @@ func (v *viewer) watch(p *parts) error {
 }
 
 // take books one picture. Pictures before the first stamped one may be the
-// server's own; afterwards every one must be ours, whole and newer.
+// server's own; afterwards every one must be ours, whole and newer, also before
+// the window.
 func (v *viewer) take(picture []byte, arrived time.Time, open bool) {
 	s, ok := readStamp(picture)
-	first := v.last == stamp{}
-	if !ok && first {
+	first := v.last.seq == 0
+	switch {
+	case !ok && first:
 		return
-	}
-	if first {
+	case !ok, !whole(picture), int(s.camera) != v.camera, s.seq <= v.last.seq:
+		v.broken++
+		return
+	case first:
 		close(v.ready)
-	}
-	if open {
-		v.frames++
-		switch {
-		case !ok, !whole(picture), int(s.camera) != v.camera, s.seq <= v.last.seq:
-			v.broken++
-		case !first:
-			v.missing += int(s.seq - v.last.seq - 1)
-		}
-		v.ages = append(v.ages, int32(min(s.age(arrived), time.Minute).Microseconds()))
+	case open:
+		v.missing += int(s.seq - v.last.seq - 1)
 	}
 	v.last = s
+	if open {
+		v.frames++
+		v.ages = append(v.ages, int32(min(s.age(arrived), time.Minute).Microseconds()))
+	}
 }
 
 // slowConn reads no more than rate bytes per second.
