@@ -213,6 +213,7 @@ func TestTooLarge(t *testing.T) {
 		"one byte over":             {false, frame(fin|opBinary, make([]byte, limit+1))},
 		"claims a gigabyte":         {false, append(head(1<<30), make([]byte, limit+1)...)},
 		"claims everything":         {false, append(head(1<<63-1), make([]byte, limit+1)...)},
+		"claims more than that":     {false, append(head(1<<64-1), make([]byte, limit+1)...)},
 		"in fragments":              {false, append(half, frame(fin|opMore, make([]byte, 20_000))...)},
 		"2 MiB":                     {false, frame(fin|opBinary, make([]byte, 2<<20))},
 		"while it is switched off":  {true, frame(fin|opBinary, make([]byte, limit+1))},
@@ -246,130 +247,143 @@ func TestExactlyTheLimitIsFine(t *testing.T) {
 	c.alive()
 }
 
-func TestIdle(t *testing.T) {
-	const idle = 200 * time.Millisecond
-	idling := errorText("idle_timeout", "idle_timeout")
+// quick makes the watch look every millisecond; what it measures is cfg.Now.
+func quick(cfg ingest.Config, clk *clock) ingest.Config {
+	cfg.Now = clk.now
+	cfg.Timing.Ping = 8 * time.Millisecond
+	return cfg
+}
 
-	// during keeps f going at every tick for three times the idle time.
-	during := func(f func()) {
-		end := time.NewTimer(3 * idle)
-		tick := time.NewTicker(idle / 8)
-		defer tick.Stop()
-		for {
-			select {
-			case <-end.C:
-				return
-			case <-tick.C:
-				f()
-			}
+func TestIdle(t *testing.T) {
+	idling := errorText("idle_timeout", "idle_timeout")
+	start := func(t *testing.T) (*door, *rawCam, *clock) {
+		clk := newClock()
+		d := open(t, quick(ingest.Config{}, clk))
+		return d, d.camera(t), clk
+	}
+	// stays lets two minutes pass, with f and a ping every five seconds.
+	stays := func(c *rawCam, clk *clock, f func()) {
+		c.t.Helper()
+		for range 24 {
+			clk.forward(5 * time.Second)
+			f()
+			c.alive()
 		}
+	}
+	// goes lets no more than idle_timeout pass, and a little.
+	goes := func(c *rawCam, clk *clock) {
+		c.t.Helper()
+		for range 5 {
+			clk.forward(5 * time.Second)
+			c.alive()
+		}
+		clk.forward(5*time.Second + 1)
+		c.wantClose(idling, 4408, "idle_timeout")
 	}
 
 	t.Run("a StreamHub camera that is silent", func(t *testing.T) {
-		d := open(t, ingest.Config{IdleTimeout: idle})
-		c := d.camera(t)
-		c.wantClose(idling, 4408, "idle_timeout")
+		d, c, clk := start(t)
+		goes(c, clk)
 		d.registry.session(t, 0).endedWith(t, bridge.ReasonIdle)
 	})
 	t.Run("a StreamHub camera without accepted frames", func(t *testing.T) {
-		d := open(t, ingest.Config{IdleTimeout: idle})
-		c := d.camera(t)
-		go func() {
-			bad := frame(fin|opBinary, []byte("no picture"))
-			for i := range 1000 {
-				c.Write(frame(fin|opText, []byte(`{"type":"stats"}`)))
-				c.Write(frame(fin|opPing, nil))
-				if i < 4 {
-					c.Write(bad)
-				}
-				if _, err := c.Write(frame(fin|opPong, nil)); err != nil {
-					return
-				}
+		d, c, clk := start(t)
+		for i := range 5 {
+			clk.forward(5 * time.Second)
+			c.text(`{"type":"stats"}`)
+			if i < 4 {
+				c.picture([]byte("no picture"))
 			}
-		}()
-		for op := byte(opPong); op == opPong; {
-			var payload string
-			if op, payload = c.nextButPings(); op == opText && payload != idling {
-				t.Errorf("got %s", payload)
-			}
+			c.alive()
 		}
+		clk.forward(5*time.Second + 1)
+		c.wantClose(idling, 4408, "idle_timeout")
 		d.registry.session(t, 0).endedWith(t, bridge.ReasonIdle)
 	})
-	t.Run("one frame now and then is enough", func(t *testing.T) {
-		d := open(t, ingest.Config{IdleTimeout: idle})
-		c := d.camera(t)
+	t.Run("frames", func(t *testing.T) {
+		_, c, clk := start(t)
 		pic := picture(t, 32, 24)
-		during(func() { c.picture(pic) })
-		c.alive()
+		stays(c, clk, func() { c.picture(pic) })
+		goes(c, clk)
 	})
 	t.Run("a native camera needs only messages", func(t *testing.T) {
-		d := open(t, ingest.Config{IdleTimeout: idle})
-		c := d.camera(t)
+		_, c, clk := start(t)
 		c.text(`{"type":"hello","proto":1}`)
-		during(func() { c.text(`{"type":"unheard of"}`) })
-		c.alive()
-		c.wantClose(idling, 4408, "idle_timeout") // and now it is silent
+		stays(c, clk, func() { c.text(`{"type":"unheard of"}`) })
+		goes(c, clk)
 	})
 	t.Run("a camera that is switched off", func(t *testing.T) {
-		d := open(t, ingest.Config{IdleTimeout: idle})
+		d, c, clk := start(t)
 		d.registry.off.Store(true)
-		c := d.camera(t)
-		during(c.alive)
+		stays(c, clk, func() {})
 		d.registry.off.Store(false)
-		c.wantClose(idling, 4408, "idle_timeout")
+		goes(c, clk)
 	})
 	for name, said := range map[string]string{
 		"paused in its hello": `{"type":"hello","proto":1,"settings":{"stream":false}}`,
 		"paused later":        `{"type":"hello","proto":1}` + "\n" + `{"type":"state","settings":{"stream":false}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := open(t, ingest.Config{IdleTimeout: idle})
-			c := d.camera(t)
+			_, c, clk := start(t)
 			for _, text := range strings.Split(said, "\n") {
 				c.text(text)
 			}
-			during(c.alive)
+			c.alive()
+			stays(c, clk, func() {})
 			c.text(`{"type":"state","settings":{"stream":true}}`)
-			c.wantClose(idling, 4408, "idle_timeout")
+			c.alive()
+			goes(c, clk)
 		})
 	}
 }
 
 // TestHalfOpen: a camera whose power was cut leaves a connection that never
-// ends by itself.
+// ends by itself. Bytes of any kind show that it is there, without one pong.
 func TestHalfOpen(t *testing.T) {
-	timing := ingest.Timing{Ping: 20 * time.Millisecond, Silence: 200 * time.Millisecond}
-	d := open(t, ingest.Config{Timing: timing})
-	d.camera(t)
-	begun := time.Now()
-	d.registry.session(t, 0).endedWith(t, bridge.ReasonLost)
-	if took := time.Since(begun); took < timing.Silence/2 || took > 10*timing.Silence {
-		t.Errorf("noticed after %v", took)
-	}
-
-	// Bytes of any kind show that it is there, also without a single pong.
+	clk := newClock()
+	d := open(t, quick(ingest.Config{IdleTimeout: time.Hour}, clk))
 	c := d.camera(t)
-	for range 30 {
+	for range 5 {
+		clk.forward(45 * time.Second)
+		c.alive()
+	}
+	clk.forward(45*time.Second + 1)
+	d.registry.session(t, 0).endedWith(t, bridge.ReasonLost)
+}
+
+func TestPings(t *testing.T) {
+	const tick = 200 * time.Millisecond // what it takes is not measured, only that no ping comes early
+	clk := newClock()
+	d := open(t, ingest.Config{Now: clk.now, Timing: ingest.Timing{Message: 8 * time.Millisecond}})
+	c := d.camera(t)
+	for range 2 {
+		clk.forward(14 * time.Second)
+		c.expectBy(tick)
+		if op, payload, err := c.next(); err == nil {
+			t.Fatalf("got opcode %d %q too early", op, payload)
+		}
+		clk.forward(time.Second)
 		c.expectBy(10 * time.Second)
-		if op, _, err := c.next(); op != opPing || err != nil {
-			t.Fatalf("got opcode %d, %v, want a ping", op, err)
+		if op, payload, err := c.next(); op != opPing || len(payload) != 0 || err != nil {
+			t.Fatalf("got opcode %d %q, %v, want a ping", op, payload, err)
 		}
-		c.send(frame(fin|opPing, nil))
-		if op, _ := c.nextButPings(); op != opPong {
-			t.Fatalf("got opcode %d", op)
-		}
+		c.send(frame(fin|opPong, nil))
+		c.picture(picture(t, 32, 24))
+		c.alive()
 	}
 }
 
 // TestMessageThatNeverEnds sends a picture's bytes one by one for ever.
 func TestMessageThatNeverEnds(t *testing.T) {
-	d := open(t, ingest.Config{Timing: ingest.Timing{Message: 150 * time.Millisecond}})
+	clk := newClock()
+	d := open(t, quick(ingest.Config{IdleTimeout: time.Hour}, clk))
 	c := d.camera(t)
 	c.send(frame(fin|opBinary, make([]byte, 20_000))[:100])
 	go func() {
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
 		for range tick.C {
+			clk.forward(10 * time.Millisecond)
 			if _, err := c.Write([]byte{1}); err != nil {
 				return
 			}

@@ -75,7 +75,8 @@ func newConn(in *Ingest, ws *websocket.Conn, r *http.Request) *conn {
 	c := &conn{
 		in: in, ws: ws, address: r.RemoteAddr,
 		spoke: make(chan struct{}), over: make(chan struct{}), written: make(chan struct{}),
-		out: outbox{wake: make(chan struct{}, 1)},
+		out:   outbox{wake: make(chan struct{}, 1)},
+		guess: firstGuess,
 	}
 	// This client throws away what follows the 101 in the same read.
 	if strings.HasPrefix(r.UserAgent(), "ESP32 Websocket Client") {
@@ -107,6 +108,9 @@ func (c *conn) run(claim bridge.Claim, malformed bridge.Reason) {
 	go c.write()
 	c.enter(claim, malformed)
 	err := c.read()
+	if errors.Is(err, websocket.ErrReadLimit) && c.session != nil {
+		c.tooLarge() // it claimed a length beyond all numbers
+	}
 	c.end(reasonOf(err))
 	if c.session != nil {
 		c.in.counts.ended.add(c.reason)
@@ -253,7 +257,9 @@ func (c *conn) flush() {
 		if l == nil {
 			return
 		}
-		c.out.done(l, c.send(l))
+		if c.send(l) != nil {
+			c.out.fail()
+		}
 	}
 }
 

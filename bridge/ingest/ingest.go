@@ -85,7 +85,7 @@ func New(cfg Config, registry Registry, h *hub.Hub, log *slog.Logger) *Ingest {
 	cfg.setDefaults()
 	in := &Ingest{
 		cfg: cfg, registry: registry, hub: h, log: log,
-		start: cfg.Now(),
+		start: cfg.Now().Add(-1), // so that no instant is 0
 		stop:  make(chan struct{}),
 		conns: map[*conn]struct{}{},
 	}

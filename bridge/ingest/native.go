@@ -81,7 +81,7 @@ func (c *conn) request(ctx context.Context, id string, m wire.Message) (wire.Res
 	case <-ctx.Done():
 	}
 	// Sent late, a command to move would come as a surprise.
-	if !c.out.withdraw(l) {
+	if c.out.withdraw(l) {
 		return wire.Result{}, c.unread()
 	}
 	return wire.Result{}, ctx.Err()

@@ -15,7 +15,6 @@ const maxTexts = 8
 type letter struct {
 	kind int // of gorilla: text, ping or pong
 	data []byte
-	sent bool // guarded by outbox.mu
 }
 
 // outbox is what waits to be written to a camera: a few texts, one ping, and the
@@ -93,20 +92,19 @@ func (o *outbox) next() *letter {
 	return nil
 }
 
-// done notes what became of a letter that next returned.
-func (o *outbox) done(l *letter, err error) {
+// fail notes that a write failed.
+func (o *outbox) fail() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	l.sent = err == nil
-	if err != nil {
-		o.broken = true
-	}
+	o.broken, o.texts = true, nil
 }
 
-// withdraw takes a text back and reports whether it was sent nevertheless.
-func (o *outbox) withdraw(l *letter) (sent bool) {
+// withdraw takes a text back and reports whether it could: not once next has
+// returned it.
+func (o *outbox) withdraw(l *letter) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	before := len(o.texts)
 	o.texts = slices.DeleteFunc(o.texts, func(t *letter) bool { return t == l })
-	return l.sent
+	return len(o.texts) < before
 }

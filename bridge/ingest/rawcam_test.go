@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -62,6 +63,15 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
+// alarm fails the test when the HTTP server complains: it catches panics of its
+// handlers and only logs them.
+type alarm struct{ t testing.TB }
+
+func (a alarm) Write(b []byte) (int, error) {
+	a.t.Errorf("the HTTP server says: %s", b)
+	return len(b), nil
+}
+
 // open starts an endpoint on a free port. wrap, if any, gets between it and its
 // connections.
 func open(t testing.TB, cfg ingest.Config, wrap ...func(net.Listener) net.Listener) *door {
@@ -71,6 +81,7 @@ func open(t testing.TB, cfg ingest.Config, wrap ...func(net.Listener) net.Listen
 	mux := http.NewServeMux()
 	mux.Handle("/ingest/ws", d.Ingest)
 	srv := httptest.NewUnstartedServer(mux)
+	srv.Config.ErrorLog = log.New(alarm{t}, "", 0)
 	srv.Config.ReadHeaderTimeout = 10 * time.Second
 	for _, w := range wrap {
 		srv.Listener = w(srv.Listener)

@@ -29,7 +29,7 @@ var _ ingest.Registry = (*registry)(nil)
 
 func newRegistry() *registry {
 	r := &registry{keys: map[string]string{goodKey: "porch", otherKey: "garage"}, current: map[string]*session{}}
-	r.fps.Store(1000)
+	r.fps.Store(1_000_000)
 	return r
 }
 
@@ -72,6 +72,17 @@ func (r *registry) session(t testing.TB, n int) *session {
 		return s != nil
 	})
 	return s
+}
+
+// forget checks that each session ended once, and forgets them all.
+func (r *registry) forget(t testing.TB) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.sessions {
+		until(t, "the session's end", func() bool { return len(s.ended()) == 1 })
+	}
+	r.sessions, r.claims = nil, nil
 }
 
 // session records what it is told.
