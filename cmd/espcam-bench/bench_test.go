@@ -211,15 +211,14 @@ func TestSummaries(t *testing.T) {
 }
 
 func TestAllocsPerFrame(t *testing.T) {
-	most, lines, err := allocsPerFrame(`goos: linux
-BenchmarkFrameToViewers/4-2   	   20000	     50000 ns/op	   24656 B/op	       1 allocs/op
-BenchmarkFrameToViewers/50-2  	    2000	    500000 ns/op	   24700 B/op	       2 allocs/op
-ok
-`)
-	if most != 2 || len(lines) != 2 || err != nil {
-		t.Errorf("most %d of %q, %v", most, lines, err)
+	const out = `goos: linux
+BenchmarkRelay50Viewers-2   	  152328	      8161 ns/op	   20480 B/op	       1 allocs/op
+BenchmarkIntake20KB-2   	   35323	     35556 ns/op	 562.50 MB/s	   24584 B/op	       2 allocs/op
+`
+	if n, size, err := allocsPerFrame(out, "BenchmarkIntake20KB"); n != 2 || size != 24584 || err != nil {
+		t.Errorf("%d allocations of %d bytes, %v", n, size, err)
 	}
-	if _, _, err := allocsPerFrame("ok\n"); err == nil {
+	if _, _, err := allocsPerFrame("ok\n", "BenchmarkIntake20KB"); err == nil {
 		t.Error("a run without the benchmark was taken for none")
 	}
 }
