@@ -122,9 +122,10 @@ func TestHeldIn(t *testing.T) {
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0
    1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 20 4 0 10 -1
    2: 0100007F:1F90 0100007F:9C41 04 00001000:00000000 01:00000010 00000003     0        0 0 1 0 20 4 0 10 -1
-   3: 0100007F:9C40 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 20 4 0 10 -1
+   3: 0100007F:1F91 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4714 1 0 20 4 0 10 -1
+   4: 0100007F:9C40 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 20 4 0 10 -1
 `
-	if n := heldIn(table, map[int]bool{0x9C40: true, 0x9C41: true}); n != 1 {
+	if n := heldIn(table, 0x1F90, map[int]bool{0x9C40: true, 0x9C41: true}); n != 1 {
 		t.Errorf("%d held, want 1: the other was closed and only the kernel has it", n)
 	}
 }
@@ -145,12 +146,13 @@ func TestHeldSockets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	port := ln.Addr().(*net.TCPAddr).Port
 	ports := map[int]bool{client.LocalAddr().(*net.TCPAddr).Port: true}
-	if n, err := heldSockets(os.Getpid(), ports); n != 1 || err != nil {
+	if n, err := heldSockets(os.Getpid(), port, ports); n != 1 || err != nil {
 		t.Errorf("%d held, %v; want 1", n, err)
 	}
 	server.Close()
-	if n, err := heldSockets(os.Getpid(), ports); n != 0 || err != nil {
+	if n, err := heldSockets(os.Getpid(), port, ports); n != 0 || err != nil {
 		t.Errorf("after closing, %d held, %v; want 0", n, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -208,7 +209,7 @@ func (l *load) watch(ctx context.Context, rep *report, began time.Time) {
 		if len(l.stuck) == 0 {
 			continue
 		}
-		held, err := heldSockets(l.PID, l.stuckPorts())
+		held, err := l.stuckHeld()
 		if err != nil {
 			l.fault.keep(err)
 			continue
@@ -220,14 +221,17 @@ func (l *load) watch(ctx context.Context, rep *report, began time.Time) {
 	}
 }
 
-func (l *load) stuckPorts() map[int]bool {
+// stuckHeld counts the connections of stuck viewers that the server holds.
+func (l *load) stuckHeld() (int, error) {
+	server, err := netip.ParseAddrPort(l.Server)
+	if err != nil {
+		return 0, err
+	}
 	ports := map[int]bool{}
 	for _, v := range l.stuck {
-		if p := int(v.port.Load()); p > 0 {
-			ports[p] = true
-		}
+		ports[int(v.port.Load())] = true
 	}
-	return ports
+	return heldSockets(l.PID, int(server.Port()), ports)
 }
 
 func (l *load) sum(rep *report) {

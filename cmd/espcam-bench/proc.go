@@ -45,10 +45,11 @@ func residentPages(statm []byte) (int64, error) {
 	return strconv.ParseInt(string(f[1]), 10, 64)
 }
 
-// heldSockets counts the connections to the given local ports of ours that the
-// process still holds. One that it closed may stay in the kernel, to send what
-// it had promised; that one no longer belongs to anybody and does not count.
-func heldSockets(pid int, ports map[int]bool) (int, error) {
+// heldSockets counts the connections from the given ports to the server's that
+// the server still holds. One that it closed may stay in the kernel, to send
+// what it had promised; that one no longer belongs to anybody and does not
+// count. pid says in which network namespace to look.
+func heldSockets(pid, server int, ports map[int]bool) (int, error) {
 	held := 0
 	for _, name := range []string{"tcp", "tcp6"} {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, name))
@@ -58,25 +59,30 @@ func heldSockets(pid int, ports map[int]bool) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		held += heldIn(string(b), ports)
+		held += heldIn(string(b), server, ports)
 	}
 	return held, nil
 }
 
 // heldIn reads a table of /proc/net/tcp: sl, local, remote, state, queues, timer,
 // retransmissions, user, time-out, inode (0: nobody's).
-func heldIn(table string, ports map[int]bool) int {
+func heldIn(table string, server int, ports map[int]bool) int {
 	held := 0
 	for line := range strings.Lines(table) {
 		f := strings.Fields(line)
-		if len(f) < 10 || f[9] == "0" {
-			continue
-		}
-		_, hex, _ := strings.Cut(f[2], ":")
-		port, err := strconv.ParseInt(hex, 16, 32)
-		if err == nil && ports[int(port)] {
+		if len(f) >= 10 && f[9] != "0" && portOf(f[1]) == server && ports[portOf(f[2])] {
 			held++
 		}
 	}
 	return held
+}
+
+// portOf reads the port of an address such as 0100007F:1F90; 0 if there is none.
+func portOf(address string) int {
+	_, hex, _ := strings.Cut(address, ":")
+	port, err := strconv.ParseUint(hex, 16, 16)
+	if err != nil {
+		return 0
+	}
+	return int(port)
 }
