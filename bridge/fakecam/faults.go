@@ -68,12 +68,13 @@ func (f Faults) check() error {
 // mischief decides which fault strikes when. It draws the same numbers
 // whatever the rates are, so that a seed means the same with every fault.
 type mischief struct {
-	rates  Faults
-	random *rand.Rand
+	rates   Faults
+	random  *rand.Rand // a fixed number of draws per picture
+	content *rand.Rand // as many as a bad picture needs
 }
 
 func newMischief(rates Faults, seed uint64) *mischief {
-	return &mischief{rates: rates, random: rand.New(rand.NewPCG(seed, 2))}
+	return &mischief{rates: rates, random: rand.New(rand.NewPCG(seed, 2)), content: rand.New(rand.NewPCG(seed, 4))}
 }
 
 // picture returns the fault of the next picture, or "".
@@ -87,14 +88,15 @@ func (m *mischief) picture() string {
 	return found
 }
 
-// key reports whether the next dial has the wrong key.
+// key reports whether the next dial has the wrong key. A dial draws no other
+// number.
 func (m *mischief) key() bool { return m.random.Float64() < m.rates[WrongKey] }
 
 // garbage returns n bytes that do not begin like a JPEG.
 func (m *mischief) garbage(n int) []byte {
 	b := make([]byte, max(n, 4))
 	for i := range b {
-		b[i] = byte(m.random.Uint32())
+		b[i] = byte(m.content.Uint32())
 	}
 	b[0] &= 0x7f
 	return b
@@ -102,7 +104,7 @@ func (m *mischief) garbage(n int) []byte {
 
 // cut returns the beginning of a picture: a tenth to nine tenths of it.
 func (m *mischief) cut(b []byte) []byte {
-	return b[:int(float64(len(b))*(0.1+0.8*m.random.Float64()))]
+	return b[:int(float64(len(b))*(0.1+0.8*m.content.Float64()))]
 }
 
 // bloat returns b as a good JPEG of more than limit bytes, with comments after

@@ -80,3 +80,6 @@ func RenderLoop(cfg Config, seconds int) (*Loop, error) {
 
 // Len returns the number of pictures.
 func (l *Loop) Len() int { return len(l.pictures) }
+
+// Picture returns the i-th picture, counted around. Callers must not change it.
+func (l *Loop) Picture(i int) []byte { return l.pictures[i%len(l.pictures)] }

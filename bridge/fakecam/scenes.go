@@ -57,7 +57,7 @@ func ride(t, aspect float64) (float64, float64) {
 
 func meadow(c *canvas) {
 	a := c.aspect()
-	c.fill(c.fade(0, 0x4aa8e8, 0.35, 0x9ad6f7, 0.62, 0xe9f7ff))
+	c.fill(fade(0, 0x4aa8e8, 0.35, 0x9ad6f7, 0.62, 0xe9f7ff))
 	sun := 0.80 * a
 	c.glow(opaque(0xfff6c8), sun, 0.20, 0.34)
 	c.disc(rgb(0xfff3b0), sun, 0.20, 0.072)
@@ -65,13 +65,13 @@ func meadow(c *canvas) {
 		cloud(c, at[0], at[1], at[2])
 	}
 	c.ground(rgb(0x9cc9d8), func(x float64) float64 { return 0.60 - 0.05*math.Sin(x*3.1+0.4) - 0.02*math.Sin(x*7.3) })
-	c.ground(c.fade(0.5, 0x8fcf8a, 0.8, 0x5cab62), func(x float64) float64 { return 0.66 - 0.07*math.Sin(x*2.2+2.2) })
+	c.ground(fade(0.5, 0x8fcf8a, 0.8, 0x5cab62), func(x float64) float64 { return 0.66 - 0.07*math.Sin(x*2.2+2.2) })
 	for i := range 9 {
 		x := -0.35 + 0.27*float64(i) + 0.05*math.Sin(float64(i)*5)
 		tree(c, x, 0.675-0.07*math.Sin(x*2.2+2.2), 0.055)
 	}
 	house(c, 0.60*a, 0.70)
-	c.ground(c.fade(0.68, 0x79c553, 1.0, 0x3c8d3d), func(x float64) float64 { return 0.77 + 0.06*math.Sin(x*2.0+0.2) })
+	c.ground(fade(0.68, 0x79c553, 1.0, 0x3c8d3d), func(x float64) float64 { return 0.77 + 0.06*math.Sin(x*2.0+0.2) })
 	c.polygon(rgb(0xe9d7a4), 0.62*a+0.02, 0.80, 0.62*a+0.05, 0.80, 0.30*a+0.16, 1.3, 0.30*a-0.16, 1.3)
 	for i := range 60 {
 		r := float64(i)
@@ -109,10 +109,10 @@ func house(c *canvas, x, y float64) {
 func balloon(c *canvas) {
 	const x, y, r = 0.10, 0.10, 0.092
 	for i, w := range []float64{1, 0.72, 0.24} {
-		paint := rgb([]uint32{0xd1495b, 0xf7b32b, 0xfff1d0}[i])
-		c.oval(paint, x, y, r*w, r)
+		stripe := rgb([]uint32{0xd1495b, 0xf7b32b, 0xfff1d0}[i])
+		c.oval(stripe, x, y, r*w, r)
 		// 0.819 and 0.574 are where the cone's sides touch the circle.
-		c.polygon(paint, x-0.819*r*w, y+0.574*r, x+0.819*r*w, y+0.574*r, x+0.03*w, 0.215, x-0.03*w, 0.215)
+		c.polygon(stripe, x-0.819*r*w, y+0.574*r, x+0.819*r*w, y+0.574*r, x+0.03*w, 0.215, x-0.03*w, 0.215)
 	}
 	c.polygon(rgb(0x5b4636), x-0.026, 0.213, x-0.022, 0.213, x-0.016, 0.25, x-0.02, 0.25)
 	c.polygon(rgb(0x5b4636), x+0.022, 0.213, x+0.026, 0.213, x+0.02, 0.25, x+0.016, 0.25)
@@ -121,7 +121,7 @@ func balloon(c *canvas) {
 
 func harbour(c *canvas) {
 	a := c.aspect()
-	c.fill(c.fade(-0.1, 0x33295f, 0.22, 0x8d4a86, 0.42, 0xef7f6b, 0.56, 0xffd08a))
+	c.fill(fade(-0.1, 0x33295f, 0.22, 0x8d4a86, 0.42, 0xef7f6b, 0.56, 0xffd08a))
 	sun := 0.36 * a
 	c.glow(opaque(0xfff0b8), sun, 0.53, 0.42)
 	c.disc(rgb(0xfff2c4), sun, 0.53, 0.10)
@@ -129,7 +129,7 @@ func harbour(c *canvas) {
 		c.capsule(sheer(0xffc9a0, 0.35), 0.1+0.37*float64(i)-0.1*float64(i%2), 0.16+0.055*float64(i), w, 0.014)
 	}
 	c.ground(rgb(0x7a4a78), func(x float64) float64 { return 0.565 - 0.05*math.Max(0, math.Sin(x*2.4+2.2)) })
-	c.ground(c.fade(0.56, 0xf6a678, 0.64, 0xb5647f, 1.0, 0x2b2556), func(float64) float64 { return 0.56 })
+	c.ground(fade(0.56, 0xf6a678, 0.64, 0xb5647f, 1.0, 0x2b2556), func(float64) float64 { return 0.56 })
 	for i := range 15 {
 		y := 0.575 + 0.026*float64(i)
 		w := 0.20 + 0.12*math.Sin(float64(i)*2.3)
@@ -182,7 +182,7 @@ func boat(c *canvas) {
 
 func street(c *canvas) {
 	a := c.aspect()
-	c.fill(c.fade(-0.1, 0x0d1333, 0.4, 0x273a78, 0.72, 0x8c6a9f))
+	c.fill(fade(-0.1, 0x0d1333, 0.4, 0x273a78, 0.72, 0x8c6a9f))
 	r := rand.New(rand.NewPCG(7, 7))
 	for range 70 {
 		c.disc(sheer(0xffffff, 0.3+0.6*r.Float64()), r.Float64()*(a+0.8)-0.4, r.Float64()*0.5-0.05, 0.0017+0.0017*r.Float64())
@@ -196,7 +196,7 @@ func street(c *canvas) {
 	skyline(c, r, 0x2d3a70, 0x5d6aa6, 0.36, 0.2)
 	skyline(c, r, 0x1a2350, 0xffd27a, 0.50, 0.17)
 	c.rect(rgb(0x3b4266), -0.6, 0.745, a+1.2, 0.03)
-	c.rect(c.fade(0.77, 0x242a47, 1.0, 0x171b33), -0.6, 0.77, a+1.2, 0.6)
+	c.rect(fade(0.77, 0x242a47, 1.0, 0x171b33), -0.6, 0.77, a+1.2, 0.6)
 	for x := -0.5; x < a+0.5; x += 0.2 {
 		c.polygon(rgb(0xd9d3c3), x, 0.865, x+0.09, 0.865, x+0.085, 0.876, x-0.005, 0.876)
 	}
@@ -248,7 +248,7 @@ func car(c *canvas) {
 
 func peaks(c *canvas) {
 	a := c.aspect()
-	c.fill(c.fade(-0.1, 0x5aa2da, 0.35, 0xb7dcf2, 0.62, 0xfdeede))
+	c.fill(fade(-0.1, 0x5aa2da, 0.35, 0xb7dcf2, 0.62, 0xfdeede))
 	c.glow(opaque(0xffffff), 0.12*a, 0.12, 0.4)
 	for _, m := range [][4]float64{{0.10 * a, 0.30, 0.42, 0}, {0.93 * a, 0.24, 0.50, 0}, {0.55 * a, 0.36, 0.36, 0}, {-0.3, 0.4, 0.4, 0}, {a + 0.35, 0.42, 0.4, 0}} {
 		mountain(c, m[0], m[1], m[2], 0x8fb0cd, 0x7698ba)
@@ -257,14 +257,14 @@ func peaks(c *canvas) {
 	mountain(c, 0.76*a, 0.27, 0.44, 0x7390ae, 0x557296)
 	cloud(c, 0.60*a, 0.17, 0.7)
 	cloud(c, 0.02*a, 0.38, 0.6)
-	c.ground(c.fade(0.6, 0x3f7a66, 0.8, 0x285547), func(x float64) float64 { return 0.665 + 0.03*math.Sin(x*4) })
+	c.ground(fade(0.6, 0x3f7a66, 0.8, 0x285547), func(x float64) float64 { return 0.665 + 0.03*math.Sin(x*4) })
 	for i := range 46 {
 		x := -0.45 + 0.052*float64(i)
 		if x < a+0.45 {
 			pine(c, x, 0.70+0.03*math.Sin(x*4)+0.014*math.Sin(float64(i)*9), 0.085+0.03*math.Sin(float64(i)*5))
 		}
 	}
-	c.ground(c.fade(0.76, 0xa5cfe0, 0.84, 0x6fa6c4, 1.0, 0x3b6f92), func(x float64) float64 { return 0.765 + 0.006*math.Sin(x*6) })
+	c.ground(fade(0.76, 0xa5cfe0, 0.84, 0x6fa6c4, 1.0, 0x3b6f92), func(x float64) float64 { return 0.765 + 0.006*math.Sin(x*6) })
 	for i := range 30 {
 		x, y := math.Mod(float64(i)*0.618, a+0.8)-0.4, 0.785+math.Mod(float64(i)*0.0571, 0.23)
 		c.capsule(sheer(0xffffff, 0.28), x, y, 0.05+0.15*(y-0.75), 0.005)

@@ -392,7 +392,7 @@ func (c *Camera) picture(now time.Time) []byte {
 	elapsed := max(clock.Sub(born), 0) + time.Duration(c.phase*float64(time.Minute))
 	if loop := c.cfg.Loop; loop != nil {
 		i := int(elapsed.Seconds() * float64(c.cfg.FPS))
-		return loop.pictures[i%len(loop.pictures)]
+		return loop.Picture(i)
 	}
 	return c.studio.picture(l, elapsed, clock, words)
 }

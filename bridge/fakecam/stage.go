@@ -155,6 +155,9 @@ func (s *stage) place(elapsed time.Duration) image.Rectangle {
 
 // turn mirrors a picture in place, left to right, top to bottom or both.
 func turn(img *image.RGBA, mirror, flip bool) {
+	if !mirror && !flip {
+		return
+	}
 	w, h := img.Rect.Dx(), img.Rect.Dy()
 	old := bytes.Clone(img.Pix)
 	for y := range h {
