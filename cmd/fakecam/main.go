@@ -173,7 +173,9 @@ func (f *flags) fleet(log *slog.Logger) ([]*fakecam.Camera, error) {
 		f.cfg.Log = log
 	}
 	if f.film > 0 {
-		if f.cfg.Loop, err = fakecam.RenderLoop(f.cfg, f.film); err != nil {
+		shared := f.cfg
+		shared.Name = strings.ReplaceAll(shared.Name, "{n}", fmt.Sprintf("1-%d", f.count))
+		if f.cfg.Loop, err = fakecam.RenderLoop(shared, f.film); err != nil {
 			return nil, err
 		}
 	}
