@@ -45,7 +45,7 @@ func (a *access) ID() string { return "access" }
 
 // Provides tells the server which methods to call.
 func (a *access) Provides(b byte) bool {
-	return bytes.IndexByte([]byte{mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish}, b) >= 0
+	return bytes.IndexByte([]byte{mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish, mochi.OnPacketRead, mochi.OnSubscribe, mochi.OnUnsubscribe}, b) >= 0
 }
 
 // OnConnect withdraws topic aliases: the server would give a topic its alias
@@ -115,4 +115,35 @@ func (a *access) OnPublish(_ *mochi.Client, pk packets.Packet) (packets.Packet, 
 		pk.FixedHeader.Retain = false
 	}
 	return pk, nil
+}
+
+// The server keeps the ids of its own packets and of the client's in one table,
+// though MQTT has two: it refuses a subscription (0x91, which MQTT 3.1.1 does not
+// even have) whose id one of its own messages has just then. So that message
+// counts as acknowledged, which is lost only if the connection ends right now.
+func ownID(cl *mochi.Client, id uint16) {
+	if pk, ok := cl.State.Inflight.Get(id); ok && pk.FixedHeader.Type == packets.Publish && cl.State.Inflight.Delete(id) {
+		cl.State.Inflight.IncreaseSendQuota()
+	}
+}
+
+// OnPacketRead frees the id of a message that the client publishes.
+func (a *access) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	if pk.FixedHeader.Type == packets.Publish && pk.FixedHeader.Qos > 0 {
+		ownID(cl, pk.PacketID)
+	}
+	return pk, nil
+}
+
+// OnSubscribe frees the id of a subscription, at the last moment before the
+// server looks.
+func (a *access) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
+	ownID(cl, pk.PacketID)
+	return pk
+}
+
+// OnUnsubscribe does the same for the end of a subscription.
+func (a *access) OnUnsubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
+	ownID(cl, pk.PacketID)
+	return pk
 }

@@ -467,3 +467,50 @@ func TestRunEndsWhenTheListenerBreaks(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 }
+
+// TestPacketIDs: the ids of a client's packets and of the broker's are two
+// spaces, though the server keeps them in one. Home Assistant subscribes while it
+// is given retained messages, so the same id on both sides is an everyday thing.
+func TestPacketIDs(t *testing.T) {
+	b, _ := start(t, broker.Config{})
+	c := dial(t, b)
+	c.connect(4, "ha", "", "")
+	c.code()
+	send := func(pk packets.Packet, encode func(*packets.Packet, *bytes.Buffer) error) {
+		t.Helper()
+		pk.ProtocolVersion = 4
+		var buf bytes.Buffer
+		if err := encode(&pk, &buf); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(buf.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(want ...byte) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("got %x (%v), want %x", got, err, want)
+		}
+	}
+	subscribe := func(id uint16, filter string) {
+		t.Helper()
+		send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Subscribe, Qos: 1}, PacketID: id,
+			Filters: packets.Subscriptions{{Filter: filter, Qos: 1}}}, (*packets.Packet).SubscribeEncode)
+		expect(packets.Suback<<4, 3, 0, byte(id), 1)
+	}
+	subscribe(1, "a")
+	other := connect(t, options(b, "other", "", ""))
+	for id := byte(1); id <= 3; id++ {
+		other.Publish("a", 1, false, "x").WaitTimeout(5 * time.Second)
+		expect(0x32, 6, 0, 1, 'a', 0, id, 'x') // never acknowledged
+	}
+	subscribe(1, "b")
+	send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Unsubscribe, Qos: 1}, PacketID: 2,
+		Filters: packets.Subscriptions{{Filter: "b"}}}, (*packets.Packet).UnsubscribeEncode)
+	expect(packets.Unsuback<<4, 2, 0, 2)
+	send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1}, PacketID: 3,
+		TopicName: "c", Payload: []byte("y")}, (*packets.Packet).PublishEncode)
+	expect(packets.Puback<<4, 2, 0, 3)
+}
