@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"strings"
+
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 	"github.com/espcam-bridge/espcam-bridge/bridge/wire"
 )
@@ -22,7 +24,7 @@ func (c *conn) ready(camera, room string) []byte {
 	}
 	cfg := c.in.cfg
 	return wire.Ready{
-		Room: cfg.App + "-" + room, StreamID: camera,
+		Room: cfg.App + "-" + strings.TrimPrefix(room, cfg.App+"-"), StreamID: camera,
 		MaxFPS: cfg.MaxFPS, MaxFrameBytes: cfg.MaxFrameBytes,
 		IdleTimeoutSec: int(cfg.IdleTimeout.Seconds()),
 		Proto:          wire.Proto, Server: cfg.Server, Time: cfg.Now(),
