@@ -85,7 +85,7 @@ func TestSameSeedSameFaults(t *testing.T) {
 		play(t, cfg)
 		l := s.next(t)
 		var out []byte
-		for range 40 {
+		for range 24 {
 			b := receive(t, "picture", l.pictures)
 			switch _, err := jpeg.Check(b, jpeg.Limits{}); {
 			case err == nil:

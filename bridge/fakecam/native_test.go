@@ -182,13 +182,26 @@ func TestMovement(t *testing.T) {
 	l.pictureLike("looks elsewhere", moved)
 	l.ask(wire.Do{ID: "2", Action: "pan", Args: map[string]any{"angle": 90}})
 	l.pictureLike("looks ahead again", func(img image.Image) bool { return !moved(img) })
+}
 
-	// Driving shows on the picture's plate until its time to live is over.
-	plate := image.Rect(4, 4, 60, 18)
-	driving := func(img image.Image) bool { return brightness(img, plate) < brightness(ahead, plate)*0.8 }
-	l.ask(wire.Do{ID: "3", Action: "stop"})
-	l.ask(wire.Do{ID: "4", Action: "drive", Args: map[string]any{"x": 0.5, "y": -1.0, "ttl_ms": 300}})
+// TestDrivingEndsByItself: the plate says that it drives, until the time to live
+// is over; nobody has to say stop.
+func TestDrivingEndsByItself(t *testing.T) {
+	s := serve(t, native())
+	play(t, small(s))
+	l := s.next(t)
+	plate := image.Rect(6, 6, 60, 16)
+	empty := brightness(l.picture(), plate)
+	driving := func(img image.Image) bool { return brightness(img, plate) < empty*0.7 }
+	if r := l.ask(wire.Do{ID: "1", Action: "drive", Args: map[string]any{"x": 0.5, "y": -1.0, "ttl_ms": 300}}); !r.OK {
+		t.Fatalf("drive: %s", r.Append(nil))
+	}
 	l.pictureLike("says that it drives", driving)
+	l.pictureLike("says nothing any more", func(img image.Image) bool { return !driving(img) })
+	if r := l.ask(wire.Do{ID: "2", Action: "stop"}); !r.OK {
+		t.Fatalf("stop: %s", r.Append(nil))
+	}
+	l.pictureLike("says that it stopped", driving)
 }
 
 func TestRestart(t *testing.T) {
@@ -210,7 +223,8 @@ func TestRestart(t *testing.T) {
 	if h.Device.Reset != "software" || h.Settings["quality"] != 12 {
 		t.Errorf("after the restart hello says %+v, %v", h.Device, h.Settings)
 	}
-	if r := c.Report(); r.Boots != 1 || !r.Booted.Equal(now) || r.Connections != 2 {
+	until(t, "it is admitted again", func() bool { return c.Report().Connections == 2 })
+	if r := c.Report(); r.Boots != 1 || !r.Booted.Equal(now) || !r.Connected {
 		t.Errorf("report is %+v", r)
 	}
 }
