@@ -50,7 +50,7 @@ export class Panel extends HTMLElement {
     this.hidden = true;
     this.setAttribute('role', 'region');
     this.setAttribute('aria-label', 'Camera');
-    const back = h('button', { type: 'button', class: 'quiet', on: { click: () => page.onback() } }, icon('back'), 'All cameras', h('kbd', null, 'Esc'));
+    const back = h('button', { type: 'button', class: 'quiet', 'aria-keyshortcuts': 'Escape', on: { click: () => page.onback() } }, icon('back'), 'All cameras', h('kbd', { 'aria-hidden': 'true' }, 'Esc'));
     const before = h('button', { type: 'button', class: 'quiet round', 'aria-label': 'Camera before', on: { click: () => page.onstep(-1) } }, icon('back'));
     const after = h('button', { type: 'button', class: 'quiet round', 'aria-label': 'Next camera', on: { click: () => page.onstep(1) } }, icon('next'));
     this.append(
@@ -209,7 +209,6 @@ function figures({ stats, state }, tile) {
     ['Viewers', String(stats.viewers)],
     ['Running for', typeof stats.uptime_s === 'number' && on && span(stats.uptime_s * 1000)],
     ['Free memory', typeof stats.heap_free === 'number' && on && bytes(stats.heap_free)],
-    ['Chip', typeof stats.temperature === 'number' && on && `${stats.temperature} °C`],
   ];
 }
 
@@ -226,6 +225,7 @@ function about({ id, room, dialect, address, device, stats, source }) {
     ['Firmware', device?.firmware],
     ['MAC', device?.mac],
     ['Last start', device?.reset],
+    ['Temperature', typeof stats.temperature === 'number' && `${stats.temperature} °C`],
     ['Not shown', dropped.join(', ')],
     ['Configured in', source],
   ];

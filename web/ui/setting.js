@@ -27,12 +27,14 @@ const praise = 2500; // ms that a confirmation stays
 export class Setting extends HTMLElement {
   #mark = h('span', { class: 'mark-of' });
   #said = h('output', { class: 'value' });
-  #note = h('p', { class: 'note' });
+  #note = h('p', { class: 'note', 'aria-live': 'polite' });
   /** @type {Pace<Value>} */ #pace;
   /** @type {Field} */ #field;
   /** @type {Camera} */ #camera;
   #calm = 0;
   #fault = '';
+  /** The camera gave no answer: what was asked for may stay wanted. */
+  #unanswered = false;
 
   /**
    * @param {Property} property
@@ -63,6 +65,7 @@ export class Setting extends HTMLElement {
     const { value, wanted } = standing(camera, this.property.name);
     this.#field.set(value);
     setText(this.#said, this.#words(value));
+    if (this.#unanswered && wanted !== undefined) this.#excuse();
     const waits = wanted === undefined ? '' : `Wanted: ${say(this.property, wanted)}. The camera has not taken it yet.`;
     setText(this.#note, this.#fault || waits || hintOf(this.property));
     this.#note.classList.toggle('fault', this.#fault !== '');
@@ -79,9 +82,17 @@ export class Setting extends HTMLElement {
     this.#pace.push(value);
   }
 
+  /** excuse takes a refusal back: the bridge keeps asking the camera. */
+  #excuse() {
+    this.#unanswered = false;
+    this.#fault = '';
+    this.#show('');
+  }
+
   /** @param {Result} result of one command; more may be waiting */
   #settle(result) {
     if (this.#pace.waiting) return;
+    this.#unanswered = !result.ok && result.error.code === 'timeout';
     this.#fault = result.ok ? '' : result.error.message;
     this.#show(result.ok ? 'confirmed' : 'refused');
     this.update(this.#camera);
