@@ -25,7 +25,6 @@ type access struct {
 	mochi.HookBase
 	users    map[string][sha256.Size]byte // empty: everybody
 	internal string                       // password of internalUser
-	retained func() int
 	log      *slog.Logger
 
 	refused atomic.Int64
@@ -45,15 +44,7 @@ func (a *access) ID() string { return "access" }
 
 // Provides tells the server which methods to call.
 func (a *access) Provides(b byte) bool {
-	return bytes.IndexByte([]byte{mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish, mochi.OnPacketRead, mochi.OnSubscribe, mochi.OnUnsubscribe}, b) >= 0
-}
-
-// OnConnect withdraws topic aliases: the server would give a topic its alias
-// even when the message that announces it is dropped, and the client could then
-// not know the topic of any later one.
-func (a *access) OnConnect(cl *mochi.Client, _ packets.Packet) error {
-	cl.Properties.Props.TopicAliasMaximum = 0
-	return nil
+	return bytes.IndexByte([]byte{mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck}, b) >= 0
 }
 
 // OnConnectAuthenticate checks name and password.
@@ -103,47 +94,7 @@ func limited(s string) string {
 	return s
 }
 
-// OnACLCheck lets everybody do everything but pretend to be the broker.
-func (a *access) OnACLCheck(_ *mochi.Client, topic string, write bool) bool {
-	return !write || !strings.HasPrefix(topic, "$")
-}
-
-// OnPublish bounds the retained messages: one too many is delivered, but not
-// kept.
-func (a *access) OnPublish(_ *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	if pk.FixedHeader.Retain && len(pk.Payload) > 0 && a.retained() >= maxRetained {
-		pk.FixedHeader.Retain = false
-	}
-	return pk, nil
-}
-
-// The server keeps the ids of its own packets and of the client's in one table,
-// though MQTT has two: it refuses a subscription (0x91, which MQTT 3.1.1 does not
-// even have) whose id one of its own messages has just then. So that message
-// counts as acknowledged, which is lost only if the connection ends right now.
-func ownID(cl *mochi.Client, id uint16) {
-	if pk, ok := cl.State.Inflight.Get(id); ok && pk.FixedHeader.Type == packets.Publish && cl.State.Inflight.Delete(id) {
-		cl.State.Inflight.IncreaseSendQuota()
-	}
-}
-
-// OnPacketRead frees the id of a message that the client publishes.
-func (a *access) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	if pk.FixedHeader.Type == packets.Publish && pk.FixedHeader.Qos > 0 {
-		ownID(cl, pk.PacketID)
-	}
-	return pk, nil
-}
-
-// OnSubscribe frees the id of a subscription, at the last moment before the
-// server looks.
-func (a *access) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
-	ownID(cl, pk.PacketID)
-	return pk
-}
-
-// OnUnsubscribe does the same for the end of a subscription.
-func (a *access) OnUnsubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
-	ownID(cl, pk.PacketID)
-	return pk
+// OnACLCheck lets everybody do everything, but for the broker's own topics.
+func (a *access) OnACLCheck(_ *mochi.Client, topic string, _ bool) bool {
+	return !strings.HasPrefix(topic, "$") || strings.HasPrefix(topic, "$share/")
 }

@@ -57,9 +57,9 @@ const (
 	inflight = 32768
 	// sessionSeconds is how long a client that asked for it is remembered.
 	sessionSeconds = 2 * 60 * 60
-	// sysSeconds is how often $SYS topics change; each time stops the world for
-	// a moment.
-	sysSeconds = 60
+	// sysSeconds is how often $SYS topics change, which nobody may read: each time
+	// stops the world for a moment.
+	sysSeconds = 60 * 60
 )
 
 // Broker is an open broker. Its methods may be called from any goroutine.
@@ -89,9 +89,10 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 	}
 	b := &Broker{access: newAccess(cfg.Users, log)}
 	b.server = mochi.New(options(cfg, log))
-	b.access.retained = b.server.Topics.Retained.Len
-	if err := b.server.AddHook(b.access, nil); err != nil {
-		return nil, err
+	for _, h := range []mochi.Hook{b.access, &repair{retained: b.server.Topics.Retained.Len}} {
+		if err := b.server.AddHook(h, nil); err != nil {
+			return nil, err
+		}
 	}
 	if b.listener, err = listen(addr, cfg.MaxClients, log); err != nil {
 		return nil, err

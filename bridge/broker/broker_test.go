@@ -510,7 +510,61 @@ func TestPacketIDs(t *testing.T) {
 	send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Unsubscribe, Qos: 1}, PacketID: 2,
 		Filters: packets.Subscriptions{{Filter: "b"}}}, (*packets.Packet).UnsubscribeEncode)
 	expect(packets.Unsuback<<4, 2, 0, 2)
+	other.Publish("b", 1, false, "x").WaitTimeout(5 * time.Second) // must not come
 	send(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1}, PacketID: 3,
 		TopicName: "c", Payload: []byte("y")}, (*packets.Packet).PublishEncode)
 	expect(packets.Puback<<4, 2, 0, 3)
+}
+
+// TestRetainWhileSubscribing is for the race detector: the server reads its
+// retained messages without a lock.
+func TestRetainWhileSubscribing(t *testing.T) {
+	b, _ := start(t, broker.Config{})
+	writer := connect(t, options(b, "writer", "", ""))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 300 {
+			text := "x"
+			if i%2 == 1 {
+				text = ""
+			}
+			writer.Publish(fmt.Sprint("a/", i%6/2), 1, true, text).WaitTimeout(5 * time.Second)
+		}
+	}()
+	reader := connect(t, options(b, "reader", "", ""))
+	for range 100 {
+		if tok := reader.SubscribeMultiple(map[string]byte{"a/+": 1, "#": 1, "a/1": 1}, nil); !tok.WaitTimeout(5*time.Second) || tok.Error() != nil {
+			t.Fatal(tok.Error())
+		}
+	}
+	<-done
+}
+
+// TestWills: a will is retained, also one that a client of MQTT 5 wants delayed,
+// and the broker goes on.
+func TestWills(t *testing.T) {
+	b, _ := start(t, broker.Config{})
+	for i, version := range []byte{4, 5} {
+		c := dial(t, b)
+		topic := fmt.Sprint("will/", version)
+		pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connect}, ProtocolVersion: version,
+			Properties: packets.Properties{SessionExpiryInterval: 60, SessionExpiryIntervalFlag: version == 5},
+			Connect: packets.ConnectParams{ProtocolName: []byte("MQTT"), ClientIdentifier: fmt.Sprint("w", i), Clean: true, Keepalive: 60,
+				WillFlag: true, WillRetain: true, WillTopic: topic, WillPayload: []byte("offline"), WillProperties: packets.Properties{WillDelayInterval: 30}}}
+		var buf bytes.Buffer
+		if err := pk.ConnectEncode(&buf); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(buf.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		c.code()
+		c.Close()
+		await(t, "the will is kept", func() bool { return b.Keeps(topic) })
+	}
+	ok := connect(t, options(b, "after", "", ""))
+	if tok := ok.Publish("a", 1, true, "x"); !tok.WaitTimeout(5*time.Second) || tok.Error() != nil {
+		t.Errorf("publish after: %v", tok.Error())
+	}
 }
