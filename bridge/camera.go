@@ -5,15 +5,6 @@ import (
 	"time"
 )
 
-// Dialect is the protocol that a camera speaks.
-type Dialect string
-
-// The dialects. A camera is StreamHub until it sends a hello.
-const (
-	Native    Dialect = "native"
-	StreamHub Dialect = "streamhub"
-)
-
 // State is a camera's state as the outside sees it. "offline" is damped: a
 // camera that returns within a few seconds never was offline (Camera.Connected
 // is not damped).

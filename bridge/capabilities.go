@@ -6,6 +6,15 @@ import (
 	"slices"
 )
 
+// Dialect is the protocol that a camera speaks.
+type Dialect string
+
+// The dialects. A camera is StreamHub until it sends a hello.
+const (
+	Native    Dialect = "native"
+	StreamHub Dialect = "streamhub"
+)
+
 // Capabilities is what a device says of itself in its hello (DESIGN: native
 // dialect). It is kept in the store, so that a camera that is away still has
 // its entities. The JSON form is the wire form.
@@ -58,6 +67,19 @@ func (l *Limit) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	return fmt.Errorf("a setting's capability must be [min,max], a list of names or true, not %.40s", b)
+}
+
+// actions lists every action in the order in which people see them.
+var actions = []string{"snapshot", "identify", "restart", "pan", "tilt", "drive", "stop", "ota"}
+
+// actionsOf returns what a native camera can be told to do.
+func actionsOf(c Capabilities) []string {
+	has := map[string]bool{
+		"snapshot": true, "identify": c.LED > 0, "restart": true,
+		"pan": c.Pan != nil, "tilt": c.Tilt != nil,
+		"drive": c.Motor, "stop": c.Motor, "ota": c.OTA,
+	}
+	return slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !has[a] })
 }
 
 // Offer is what one camera can be asked: the only answer to "what can it do".

@@ -6,25 +6,12 @@ import (
 	"time"
 )
 
-// actions lists every action in the order in which people see them.
-var actions = []string{"snapshot", "identify", "restart", "pan", "tilt", "drive", "stop", "ota"}
-
 // Drive's time to live: a board must stop by itself when the bridge falls
 // silent.
 const (
 	DefaultTTL = 600 * time.Millisecond
 	MaxTTL     = 2 * time.Second
 )
-
-// actionsOf returns what a native camera can be told to do.
-func actionsOf(c Capabilities) []string {
-	has := map[string]bool{
-		"snapshot": true, "identify": c.LED > 0, "restart": true,
-		"pan": c.Pan != nil, "tilt": c.Tilt != nil,
-		"drive": c.Motor, "stop": c.Motor, "ota": c.OTA,
-	}
-	return slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !has[a] })
-}
 
 // Action is a one-off command to a camera, as opposed to a setting.
 type Action struct {
