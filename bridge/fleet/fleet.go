@@ -212,6 +212,11 @@ func (f *Fleet) joinOne(k Known) error {
 	}
 	c.rec.Room = k.Room
 	changed := bridge.Diff(k.Settings, c.rec.FileSettings)
+	if on, ok := changed["stream"].(bool); ok { // the wire's word for enabled
+		c.rec.Disabled = !on
+		f.hub.Feed(c.id).Mute(!on)
+		delete(changed, "stream")
+	}
 	c.rec.Desired = c.rec.Desired.With(changed)
 	c.rec.FileSettings = k.Settings
 	return f.save(c)

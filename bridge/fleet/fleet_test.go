@@ -639,6 +639,11 @@ func TestConfigurationFile(t *testing.T) {
 		if got := w.camera("porch").Desired["quality"]; got != 40 {
 			t.Errorf("a changed value in the file does not hold: quality %v", got)
 		}
+		w.cfg.Cameras[0].Settings = bridge.Settings{"quality": 40, "stream": false}
+		w.restart()
+		if c := w.camera("porch"); c.Enabled || c.Desired["stream"] != nil {
+			t.Errorf("stream: false in the file: enabled %v, desired %v", c.Enabled, c.Desired)
+		}
 		w.keys.RevokeCamera("porch")
 		w.cfg.Cameras = nil
 		w.restart()
