@@ -301,7 +301,7 @@ var pageFiles = fstest.MapFS{
 // everything before.
 func open(t *testing.T, cfg httpapi.Config, adapt ...func(*httpapi.Deps)) *world {
 	t.Helper()
-	goleak.VerifyNone(t, goleak.IgnoreCurrent()) // nothing left by the test before
+	before := goleak.IgnoreCurrent()
 	w := &world{t: t, hub: hub.New(nil), log: &lines{}}
 	w.fleet = newCameras(w.hub)
 	w.fleet.add("porch")
@@ -334,7 +334,7 @@ func open(t *testing.T, cfg httpapi.Config, adapt ...func(*httpapi.Deps)) *world
 		w.server.Close()
 		w.http.Close()
 		http.DefaultClient.CloseIdleConnections()
-		goleak.VerifyNone(t, goleak.IgnoreTopFunction("internal/synctest.Run"))
+		goleak.VerifyNone(t, before)
 	})
 	return w
 }
@@ -363,14 +363,14 @@ func (w *world) ask(method, path, body string, headers ...string) reply {
 		}
 		req.Header.Set(name, value)
 	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{Timeout: 15 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	got := reply{Response: resp}
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), "multipart/") {
+	if resp.StatusCode == http.StatusSwitchingProtocols || strings.HasPrefix(resp.Header.Get("Content-Type"), "multipart/") {
 		return got // endless
 	}
 	if got.body, err = io.ReadAll(resp.Body); err != nil {
