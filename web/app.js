@@ -26,7 +26,10 @@ const tick = 500; // ms between two looks at the clock
 
 const api = new Api(new URL('.', document.baseURI));
 /** @type {Bridge} */
-const bridge = new Bridge(() => link);
+const bridge = new Bridge(
+  () => link,
+  ({ camera, message }) => toasts.fault(camera ? `${bridge.nameOf(camera)}: ${message}` : message),
+);
 const link = new Link(api, {
   message: (message) => bridge.receive(message),
   frame: (frame) => feeds.frame(frame),
@@ -48,6 +51,7 @@ const main = h('main', null, wall, panel, note);
 document.body.prepend(bar, new Banner(link), main, login, toasts);
 find('.loading').remove();
 
+let version = '';
 let waiting = false;
 /** render shows what is true now, at most once per repaint. */
 function render() {
@@ -89,12 +93,17 @@ async function logout() {
 }
 
 bridge.cameras.watch(render);
-bridge.session.watch(render);
+bridge.session.watch((session) => {
+  if (version && session.version !== version) location.reload(); // the bridge was replaced, and so was this page
+  version = session.version;
+  render();
+});
 route.watch(render);
 wall.addEventListener('fresh', render);
 setInterval(render, tick);
 link.status.watch(({ phase }) => {
   document.body.dataset.link = phase;
+  for (const part of [bar, main]) part.inert = phase === 'denied';
   if (phase === 'denied') login.ask();
 });
 paused.watch((on) => {
@@ -108,7 +117,9 @@ document.addEventListener('visibilitychange', () => {
 });
 window.addEventListener('online', () => link.wake());
 document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open]')) route.back();
+  if (event.key !== 'Escape' || document.querySelector('dialog[open]')) return;
+  if (event.target instanceof HTMLInputElement && event.target.type === 'text') event.target.blur();
+  else route.back();
 });
 feeds.hold('hidden', document.hidden);
 link.open();

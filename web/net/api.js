@@ -10,22 +10,14 @@
 const patience = 6000; // ms until a bridge that says nothing counts as down
 
 export class Api {
-  /** @param {URL} base of the bridge, ending in a slash @param {string} [token] from the page's own address */
-  constructor(base, token = '') {
+  /** @param {URL} base of the bridge, ending in a slash */
+  constructor(base) {
     this.base = base;
-    this.token = token;
-  }
-
-  /** url of a path of the bridge. @param {string} path */
-  url(path) {
-    const url = new URL(path, this.base);
-    if (this.token) url.searchParams.set('token', this.token);
-    return url;
   }
 
   /** socket is the address of the page's socket. */
   socket() {
-    const url = this.url('api/v1/ws');
+    const url = new URL('api/v1/ws', this.base);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     return url;
   }
@@ -55,7 +47,7 @@ export class Api {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), patience);
     try {
-      const response = await fetch(this.url(path), { ...init, cache: 'no-store', credentials: 'same-origin', signal: abort.signal });
+      const response = await fetch(new URL(path, this.base), { ...init, cache: 'no-store', credentials: 'same-origin', signal: abort.signal });
       const body = await response.json().catch(() => ({}));
       if (response.ok) return { kind: 'ok', me: body };
       const fault = body.error ?? { code: 'unavailable', message: `the bridge answered ${response.status} ${response.statusText}` };

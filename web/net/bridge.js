@@ -23,9 +23,13 @@ export class Bridge {
   /** Newest first. */
   notices = new Signal(/** @type {Notice[]} */ ([]));
 
-  /** @param {() => import('./link.js').Link} link */
-  constructor(link) {
+  /**
+   * @param {() => import('./link.js').Link} link
+   * @param {(notice: Notice) => void} [ontold] the bridge tells everybody that something is wrong
+   */
+  constructor(link, ontold = () => {}) {
     this.link = link;
+    this.ontold = ontold;
   }
 
   /** receive takes what the bridge says of its own accord. @param {any} message */
@@ -40,9 +44,10 @@ export class Bridge {
         this.cameras.value = this.cameras.value;
         return;
       case 'notice':
-        return this.note(message);
+        if (this.note(message)) this.ontold(message);
+        return;
       case 'error':
-        return this.note({ time: Date.now(), camera: '', ...message.error });
+        this.note({ time: Date.now(), camera: '', ...message.error });
     }
   }
 
@@ -50,11 +55,13 @@ export class Bridge {
    * note remembers that something went wrong. What the bridge tells everybody
    * and answers to us as well is noted once.
    * @param {Notice} notice
+   * @returns {boolean} whether it is new
    */
   note(notice) {
     const same = (/** @type {Notice} */ n) => n.camera === notice.camera && n.message === notice.message && Math.abs(n.time - notice.time) < sameWithin;
-    if (this.notices.value.slice(0, 5).some(same)) return;
+    if (this.notices.value.slice(0, 5).some(same)) return false;
     this.notices.value = [notice, ...this.notices.value].slice(0, mostNotices);
+    return true;
   }
 
   /** may says whether our role includes another. @param {Role} role */

@@ -31,10 +31,10 @@ import { parseFrame } from './frame.js';
  * @property {(open: boolean) => void} open    after welcome, and when it is over
  */
 
-const beat = 800; // ms between pings
-const late = 1700; // ms of silence until people are told
+const beat = 500; // ms between pings
+const late = 1450; // ms of silence until people are told
 const dead = 6000; // ms of silence until the socket is given up
-const asleep = 4000; // ms between two beats that mean the machine or the tab slept
+const asleep = 1600; // ms between two beats that mean that machine, tab or page slept
 const stable = 5000; // ms open until the next failure starts with short waits again
 const patience = 15_000; // ms until a request counts as unanswered
 
@@ -164,6 +164,7 @@ export class Link {
     const now = performance.now();
     if (now - this.#lastBeat > asleep || document.hidden) this.#heard = now;
     this.#lastBeat = now;
+    if (document.hidden) return;
     this.#ping();
     const silence = now - this.#heard;
     if (silence > dead) this.#lost({ code: 'timeout', message: 'the bridge stopped answering' });

@@ -124,7 +124,11 @@ function hintOf({ hint }) {
 const fields = {
   slider({ name, min, max }, id, push) {
     const input = h('input', { type: 'range', id, min, max, step: 1, name });
-    const paint = () => input.style.setProperty('--part', `${((Number(input.value) - min) / (max - min || 1)) * 100}%`);
+    const paint = () => {
+      const at = [Math.max(min, Math.min(0, max)), Number(input.value)].map((value) => ((value - min) / (max - min || 1)) * 100).sort((a, b) => a - b);
+      input.style.setProperty('--from', `${at[0]}%`);
+      input.style.setProperty('--to', `${at[1]}%`);
+    };
     input.addEventListener('input', () => (paint(), push(Number(input.value))));
     return { element: input, wide: true, set: (value) => ((input.value = String(value ?? min)), paint()) };
   },

@@ -13,6 +13,10 @@ import { glide } from './motion.js';
 
 const stripFPS = 5;
 
+/** Where the panel is below the picture (css/panel.css), and where both are to be seen at once. */
+const stacked = window.matchMedia('(max-width: 60rem)');
+const tall = window.matchMedia('(min-height: 34rem)');
+
 export class Wall extends HTMLElement {
   /** @type {Map<string, Tile>} */ #tiles = new Map();
   #list = h('ul', { class: 'tiles', role: 'list' });
@@ -77,6 +81,7 @@ export class Wall extends HTMLElement {
     this.arrange();
     this.#feedAll();
     if (tile && from) glide(tile.button, from);
+    if (id === null && document.activeElement?.closest('espcam-panel')) tile?.button.focus({ preventScroll: true });
     if (id === null) tile?.scrollIntoView({ block: 'nearest' });
     else window.scrollTo({ top: 0 });
   }
@@ -90,6 +95,7 @@ export class Wall extends HTMLElement {
     const { paddingTop, paddingBottom } = getComputedStyle(frame);
     const room = window.innerHeight - frame.offsetTop - parseFloat(paddingTop) - parseFloat(paddingBottom);
     const one = tiles.find((tile) => tile.camera.id === this.#enlarged);
+    this.#cover(0);
     if (one) this.#arrangeOne(one, tiles.length, room, rem);
     else this.#arrangeAll(tiles, room, rem);
   }
@@ -108,11 +114,18 @@ export class Wall extends HTMLElement {
 
   /** @param {Tile} tile @param {number} count @param {number} height @param {number} rem */
   #arrangeOne(tile, count, height, rem) {
-    const strip = this.clientWidth >= 32 * rem && count > 1 ? 8 * rem + 14 : 0;
-    const picture = Math.floor(Math.min(this.clientWidth, Math.max(height - strip, 12 * rem) * tile.aspect));
+    const strip = !stacked.matches && count > 1 ? 8 * rem + 14 : 0;
+    const room = stacked.matches && tall.matches ? window.innerHeight / 2 : Math.max(height - strip, 12 * rem);
+    const picture = Math.floor(Math.min(this.clientWidth, room * tile.aspect));
     this.#columns = Math.max(1, count);
     this.#list.dataset.facts = 'below';
     this.#vars({ '--picture': `${picture}px`, '--aspect': tile.aspect });
+    if (stacked.matches && tall.matches) this.#cover(picture / tile.aspect + rem);
+  }
+
+  /** cover says how much of the window's top is covered, so that what gets the focus is scrolled below it. @param {number} height */
+  #cover(height) {
+    document.documentElement.style.setProperty('--covered', `${height}px`);
   }
 
   /** @param {Record<string, string | number>} vars */

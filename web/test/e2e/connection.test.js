@@ -41,8 +41,11 @@ test('a bridge that hangs without hanging up is told within 2 seconds, given up,
   const page = await open(t, chromium, bridge.url, { expect: whileAway });
   await live(page, 4);
   bridge.process.kill('SIGSTOP');
+  const stopped = Date.now();
   const banner = page.locator('espcam-banner');
-  await banner.getByText('not answering').waitFor({ timeout: 3000 });
+  await banner.getByText('not answering').waitFor();
+  t.diagnostic(`told after ${Date.now() - stopped} ms`);
+  assert.ok(Date.now() - stopped < 2500, `the banner came after ${Date.now() - stopped} ms`);
   await banner.getByText('No connection').waitFor();
   bridge.process.kill('SIGCONT');
   await banner.waitFor({ state: 'hidden', timeout: 20_000 });

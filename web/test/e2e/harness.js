@@ -207,10 +207,10 @@ export async function until(condition, what, timeout = patience) {
  * opens one, that is on a page made by open with the url about:blank.
  */
 export function traffic(page) {
-  const seen = { sockets: 0, pictures: 0, sent: /** @type {any[]} */ ([]) };
+  const seen = { sockets: 0, pictures: 0, texts: 0, sent: /** @type {any[]} */ ([]) };
   page.on('websocket', (socket) => {
     seen.sockets++;
-    socket.on('framereceived', ({ payload }) => typeof payload !== 'string' && seen.pictures++);
+    socket.on('framereceived', ({ payload }) => seen[typeof payload === 'string' ? 'texts' : 'pictures']++);
     socket.on('framesent', ({ payload }) => seen.sent.push({ at: Date.now(), ...JSON.parse(String(payload)) }));
   });
   return seen;
