@@ -289,6 +289,7 @@ func TestRulesNotice(t *testing.T) {
 			"bridge/mqtt imports bridge/httpapi: adapters must not import each other, see README"},
 		{"imports", "bridge/hub", "a.go", doc + `import "github.com/espcam-bridge/espcam-bridge/bridge/fleet"`, "parts must not know adapters"},
 		{"imports", "bridge/hub", "a.go", doc + `import "github.com/espcam-bridge/espcam-bridge/bridge"`, ""},
+		{"imports", "bridge/mqtt", "a.go", doc + `import "github.com/espcam-bridge/espcam-bridge/bridge/mqtt/fakeha"`, "adapters must not know test parts"},
 		{"imports", "bridge/hub", "a_test.go", doc + `import "github.com/espcam-bridge/espcam-bridge/bridge/fleet"`, ""},
 		{"imports", "bridge/fakecam", "a.go", doc + `import "github.com/espcam-bridge/espcam-bridge/bridge/hub"`, "it may import only"},
 		{"imports", "bridge/httpapi", "a.go", doc + `import "github.com/espcam-bridge/espcam-bridge/web"`, "only bridge/app may"},

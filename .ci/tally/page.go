@@ -15,6 +15,7 @@ import (
 var (
 	number  = regexp.MustCompile(`^(?:#|ℹ) (tests|pass|fail|cancelled|skipped|todo) (\d+)$`)
 	skipped = regexp.MustCompile(`^\s*(?:ok \d+ - |﹣ )(.*?)(?: \([0-9.]+ms\))? # SKIP ?(.*)$`)
+	failing = regexp.MustCompile(`^not ok \d+ - (.*)$`)
 	passing = regexp.MustCompile(`^\s*(?:ok \d+ - |✔ )`)
 )
 
@@ -23,7 +24,7 @@ var (
 func (t *tally) pageTests(r io.Reader) error {
 	const suite = "page"
 	count := map[string]int{}
-	var said []string
+	var said, failed []string
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadString('\n')
@@ -36,6 +37,9 @@ func (t *tally) pageTests(r io.Reader) error {
 		if m := skipped.FindStringSubmatch(line); m != nil {
 			t.row("skip", suite, m[1], m[2])
 		}
+		if m := failing.FindStringSubmatch(line); m != nil {
+			failed = append(failed, m[1])
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -46,8 +50,8 @@ func (t *tally) pageTests(r io.Reader) error {
 	for i := range count["pass"] {
 		t.row("pass", suite, strconv.Itoa(i+1), "")
 	}
-	for range count["fail"] + count["cancelled"] {
-		t.row("fail", suite, "test", "")
+	for i := range count["fail"] + count["cancelled"] {
+		t.row("fail", suite, append(failed, make([]string, i+1)...)[i], "")
 	}
 	if count["tests"] == 0 {
 		t.row("fail", suite, "(no tests ran)", "")
