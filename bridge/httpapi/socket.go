@@ -136,6 +136,7 @@ type (
 		Type    string       `json:"type"`
 		Version string       `json:"version"`
 		Name    string       `json:"name"`
+		App     string       `json:"app"` // the name in stream URLs
 		Role    bridge.Role  `json:"role"`
 		Auth    bool         `json:"auth"`
 		Time    int64        `json:"time"`
@@ -181,7 +182,7 @@ func (k *socket) welcome() {
 	for _, c := range cameras {
 		k.told[c.ID] = k.now()
 	}
-	k.post(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.v.who.Role, k.cfg.Auth, k.now().UnixMilli(), cameras})
+	k.post(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, k.now().UnixMilli(), cameras})
 }
 
 // write sends until the page leaves, is sent away or takes nothing.

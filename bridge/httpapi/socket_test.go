@@ -23,7 +23,7 @@ import (
 
 // tab is a page's end of the socket.
 type tab struct {
-	t *testing.T
+	t testing.TB
 	*websocket.Conn
 }
 
@@ -73,13 +73,13 @@ func (w *world) tab(headers ...string) (*tab, message) {
 
 // message is any text message of the server.
 type message struct {
-	Type, ID, Message, Code, Role, Name, Version, Property, Value string
-	OK, Auth                                                      bool
-	Time                                                          int64
-	Echo                                                          json.Number
-	Camera                                                        json.RawMessage // an object, or an id
-	Cameras                                                       []camera
-	Error                                                         struct{ Code, Message, Field string }
+	Type, ID, Message, Code, Role, Name, App, Version, Property, Value string
+	OK, Auth                                                           bool
+	Time                                                               int64
+	Echo                                                               json.Number
+	Camera                                                             json.RawMessage // an object, or an id
+	Cameras                                                            []camera
+	Error                                                              struct{ Code, Message, Field string }
 }
 
 type camera struct {
@@ -169,10 +169,10 @@ func closed(t *testing.T, c *websocket.Conn) int {
 }
 
 func TestWelcome(t *testing.T) {
-	w := open(t, httpapi.Config{Auth: true, Name: "home", Version: "1.2.3"})
+	w := open(t, httpapi.Config{Auth: true, Name: "home", App: "yard", Version: "1.2.3"})
 	before := time.Now().UnixMilli()
 	_, m := w.tab(bearer(operatorToken)...)
-	if m.Name != "home" || m.Version != "1.2.3" || m.Role != "operator" || !m.Auth || m.Time < before || len(m.Cameras) != 2 || m.Cameras[0].ID != "porch" {
+	if m.Name != "home" || m.App != "yard" || m.Version != "1.2.3" || m.Role != "operator" || !m.Auth || m.Time < before || len(m.Cameras) != 2 || m.Cameras[0].ID != "porch" {
 		t.Errorf("welcome %+v", m)
 	}
 	_, m = w.tab(bearer(porchToken)...)
