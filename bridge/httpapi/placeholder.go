@@ -28,7 +28,8 @@ const (
 // painter draws what is shown instead of a picture: the camera's name and why
 // there is none. A drawing is kept until name or reason change.
 type painter struct {
-	now func() time.Time
+	now      func() time.Time
+	backdrop *image.RGBA // what all of them have in common
 
 	mu    sync.Mutex // guards the faces too, which are not for concurrent use
 	name  font.Face
@@ -47,7 +48,7 @@ func newPainter(now func() time.Time) (*painter, error) {
 		return nil, err
 	}
 	text, err := face(goregular.TTF, 26)
-	return &painter{now: now, name: name, text: text, drawn: map[string]drawing{}}, err
+	return &painter{now: now, backdrop: newBackdrop(), name: name, text: text, drawn: map[string]drawing{}}, err
 }
 
 func face(ttf []byte, size float64) (font.Face, error) {
@@ -120,13 +121,24 @@ var (
 	line      = color.RGBA{0x5b, 0x68, 0x76, 0xff}
 )
 
-func (p *painter) draw(name, reason string) []byte {
+// newBackdrop draws a dusk and a camera that is struck through.
+func newBackdrop() *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, placeholderWidth, placeholderHeight))
 	for y := range placeholderHeight {
 		shade := image.NewUniform(mix(skyTop, skyBottom, y, placeholderHeight))
 		draw.Draw(img, image.Rect(0, y, placeholderWidth, y+1), shade, image.Point{}, draw.Src)
 	}
-	drawCamera(img)
+	const x, y = placeholderWidth / 2, 185
+	fill(img, line, box(x-84, y-48, x+44, y+48, 12))
+	fill(img, line, []point{{x + 54, y - 14}, {x + 92, y - 40}, {x + 92, y + 40}, {x + 54, y + 14}})
+	fill(img, mix(skyTop, skyBottom, y, placeholderHeight), []point{{x - 96, y - 78}, {x - 84, y - 90}, {x + 112, y + 78}, {x + 100, y + 90}})
+	fill(img, faint, []point{{x - 94, y - 84}, {x - 88, y - 90}, {x + 108, y + 78}, {x + 102, y + 84}})
+	return img
+}
+
+func (p *painter) draw(name, reason string) []byte {
+	img := image.NewRGBA(p.backdrop.Rect)
+	copy(img.Pix, p.backdrop.Pix)
 	centre(img, p.name, ink, fit(p.name, name, placeholderWidth-64), 330)
 	centre(img, p.text, faint, reason, 380)
 	var out bytes.Buffer
@@ -141,15 +153,6 @@ func mix(a, b color.RGBA, at, of int) color.RGBA {
 	return color.RGBA{blend(a.R, b.R), blend(a.G, b.G), blend(a.B, b.B), 0xff}
 }
 
-// drawCamera draws a camera that is struck through.
-func drawCamera(img *image.RGBA) {
-	const x, y = placeholderWidth / 2, 185
-	fill(img, line, box(x-84, y-48, x+44, y+48, 12))
-	fill(img, line, []point{{x + 54, y - 14}, {x + 92, y - 40}, {x + 92, y + 40}, {x + 54, y + 14}})
-	fill(img, mix(skyTop, skyBottom, y, placeholderHeight), []point{{x - 96, y - 78}, {x - 84, y - 90}, {x + 112, y + 78}, {x + 100, y + 90}})
-	fill(img, faint, []point{{x - 94, y - 84}, {x - 88, y - 90}, {x + 108, y + 78}, {x + 102, y + 84}})
-}
-
 type point struct{ x, y float32 }
 
 // box is a rectangle whose corners are cut by r.
@@ -157,14 +160,20 @@ func box(x0, y0, x1, y1, r float32) []point {
 	return []point{{x0 + r, y0}, {x1 - r, y0}, {x1, y0 + r}, {x1, y1 - r}, {x1 - r, y1}, {x0 + r, y1}, {x0, y1 - r}, {x0, y0 + r}}
 }
 
+// fill paints the inside of an outline.
 func fill(img *image.RGBA, c color.Color, outline []point) {
-	z := vector.NewRasterizer(placeholderWidth, placeholderHeight)
-	z.MoveTo(outline[0].x, outline[0].y)
+	lo, hi := outline[0], outline[0]
+	for _, p := range outline {
+		lo, hi = point{min(lo.x, p.x), min(lo.y, p.y)}, point{max(hi.x, p.x), max(hi.y, p.y)}
+	}
+	where := image.Rect(int(lo.x), int(lo.y), int(hi.x)+1, int(hi.y)+1)
+	z := vector.NewRasterizer(where.Dx(), where.Dy())
+	z.MoveTo(outline[0].x-lo.x, outline[0].y-lo.y)
 	for _, p := range outline[1:] {
-		z.LineTo(p.x, p.y)
+		z.LineTo(p.x-lo.x, p.y-lo.y)
 	}
 	z.ClosePath()
-	z.Draw(img, img.Rect, image.NewUniform(c), image.Point{})
+	z.Draw(img, where, image.NewUniform(c), image.Point{})
 }
 
 func centre(img *image.RGBA, f font.Face, c color.Color, text string, y int) {

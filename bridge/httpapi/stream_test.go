@@ -29,7 +29,7 @@ const mjpegPath = "/live/live/porch/mjpeg"
 
 // stream is an MJPEG client that reads bytes as they are.
 type stream struct {
-	t *testing.T
+	t testing.TB
 	net.Conn
 	*bufio.Reader
 	header         http.Header

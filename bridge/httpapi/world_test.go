@@ -226,7 +226,7 @@ func (f *cameras) Keys() []bridge.Key {
 
 // world is a Server behind a real listener.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	fleet  *cameras
 	hub    *hub.Hub
 	auth   *auth.Auth
@@ -299,7 +299,7 @@ var pageFiles = fstest.MapFS{
 
 // open starts a server with the cameras porch and yard. adapt may change
 // everything before.
-func open(t *testing.T, cfg httpapi.Config, adapt ...func(*httpapi.Deps)) *world {
+func open(t testing.TB, cfg httpapi.Config, adapt ...func(*httpapi.Deps)) *world {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	w := &world{t: t, hub: hub.New(nil), log: &lines{}}
@@ -418,7 +418,7 @@ func (r reply) decode(t *testing.T, v any) {
 }
 
 // until polls a condition for up to 10 s.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
