@@ -1,0 +1,251 @@
+package mqtt_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/espcam-bridge/espcam-bridge/bridge/broker"
+)
+
+// testBroker is a real broker that can be stopped and started on its port.
+type testBroker interface {
+	address() string
+	start(t *testing.T)
+	stop(t *testing.T)
+	forget(t *testing.T) // loses what is retained; only while stopped
+}
+
+// brokers are what every case of the suite runs against. users is nil or one
+// name and password.
+var brokers = map[string]func(t *testing.T, users ...string) testBroker{
+	"mosquitto": newMosquitto,
+	"embedded":  newEmbedded,
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+type mosquitto struct {
+	addr, dir, conf string
+	cmd             *exec.Cmd
+}
+
+func newMosquitto(t *testing.T, users ...string) testBroker {
+	t.Helper()
+	if _, err := exec.LookPath("mosquitto"); err != nil {
+		t.Skip("mosquitto is not installed: this case ran against the embedded broker only; `make deps` installs it")
+	}
+	m := &mosquitto{addr: freePort(t), dir: t.TempDir()}
+	_, port, _ := net.SplitHostPort(m.addr)
+	// As root it would become the user mosquitto, who cannot read the directory.
+	conf := fmt.Sprintf("listener %s 127.0.0.1\nuser root\npersistence true\npersistence_location %s/\nset_tcp_nodelay true\nlog_type error\n", port, m.dir)
+	if len(users) == 0 {
+		conf += "allow_anonymous true\n"
+	} else {
+		file := filepath.Join(m.dir, "users")
+		if out, err := exec.CommandContext(t.Context(), "mosquitto_passwd", "-b", "-c", file, users[0], users[1]).CombinedOutput(); err != nil {
+			t.Fatalf("mosquitto_passwd: %v %s", err, out)
+		}
+		conf += "password_file " + file + "\n"
+	}
+	m.conf = filepath.Join(m.dir, "mosquitto.conf")
+	if err := os.WriteFile(m.conf, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.stop(t) })
+	return m
+}
+
+func (m *mosquitto) address() string { return m.addr }
+
+func (m *mosquitto) start(t *testing.T) {
+	t.Helper()
+	m.cmd = exec.Command("mosquitto", "-c", m.conf) // ended by stop, when all clients have said goodbye
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "mosquitto listens", func() bool {
+		c, err := net.Dial("tcp", m.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+}
+
+func (m *mosquitto) stop(*testing.T) {
+	if m.cmd == nil {
+		return
+	}
+	_ = m.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	_ = m.cmd.Wait()                          // its exit code is no matter
+	m.cmd = nil
+}
+
+func (m *mosquitto) forget(t *testing.T) {
+	if err := os.Remove(filepath.Join(m.dir, "mosquitto.db")); err != nil {
+		t.Error(err)
+	}
+}
+
+type embedded struct {
+	addr  string
+	users []broker.User
+	end   func()
+}
+
+func newEmbedded(t *testing.T, users ...string) testBroker {
+	t.Helper()
+	e := &embedded{addr: freePort(t)}
+	if len(users) > 0 {
+		e.users = []broker.User{{Name: users[0], Password: users[1]}}
+	}
+	t.Cleanup(func() { e.stop(t) })
+	return e
+}
+
+func (e *embedded) address() string { return e.addr }
+
+func (e *embedded) start(t *testing.T) {
+	t.Helper()
+	b, err := broker.New(broker.Config{Listen: e.addr, Users: e.users}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := b.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	e.end = func() { cancel(); <-done }
+}
+
+func (e *embedded) stop(*testing.T) {
+	if e.end != nil {
+		e.end()
+		e.end = nil
+	}
+}
+
+func (e *embedded) forget(*testing.T) {} // it always does
+
+// proxy stands between a client and its broker, to cut the cable.
+type proxy struct {
+	l      net.Listener
+	target string
+
+	mu     sync.Mutex
+	conns  []net.Conn
+	closed bool
+	wg     sync.WaitGroup
+}
+
+func newProxy(t *testing.T, target string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{l: l, target: target}
+	p.wg.Go(p.accept)
+	t.Cleanup(func() { p.cut(); p.wg.Wait() })
+	return p
+}
+
+func (p *proxy) url() string { return "mqtt://" + p.l.Addr().String() }
+
+func (p *proxy) accept() {
+	for {
+		c, err := p.l.Accept()
+		if err != nil {
+			return
+		}
+		up, err := net.Dial("tcp", p.target)
+		if err != nil {
+			c.Close()
+			continue
+		}
+		if !p.keep(c, up) {
+			return
+		}
+		p.wg.Go(func() { _, _ = io.Copy(up, c); up.Close(); c.Close() })
+		p.wg.Go(func() { _, _ = io.Copy(c, up); up.Close(); c.Close() })
+	}
+}
+
+func (p *proxy) keep(conns ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		for _, c := range conns {
+			c.Close()
+		}
+	}
+	p.conns = append(p.conns, conns...)
+	return !p.closed
+}
+
+// cut ends all connections and takes no new ones.
+func (p *proxy) cut() {
+	p.l.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, c := range p.conns {
+		c.Close()
+	}
+}
+
+// poll waits for cond.
+func poll(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(15 * time.Second)
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not within 15 s", what)
+		}
+	}
+}
+
+// lines is a log that tests read.
+type lines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,162 @@
+package mqtt
+
+import (
+	"strings"
+	"time"
+)
+
+const (
+	// firstRetry and lastRetry bound the time between two attempts to connect.
+	firstRetry = time.Second
+	lastRetry  = 30 * time.Second
+	// steady is how long a connection must hold before the next attempt counts
+	// as the first again.
+	steady = 30 * time.Second
+	// birthJitter spreads the announcements of several bridges after Home
+	// Assistant's start.
+	birthJitter = 3 * time.Second
+)
+
+// connect begins an attempt; its end arrives in c.opened.
+func (c *Client) connect() {
+	ctx, s := c.ctx, c.newSession(c.ctx)
+	trust, announced := c.cleared, c.announced
+	c.session, c.cleared = s, false
+	c.wg.Go(func() {
+		o := s.open(ctx, trust, announced)
+		select {
+		case c.opened <- o:
+		case <-ctx.Done():
+			s.close()
+		}
+	})
+}
+
+func (c *Client) onOpened(o opening) {
+	switch s := o.session; {
+	case o.err != nil:
+		c.drop()
+		c.trouble(o.err.Error())
+		c.retry(c.backoff())
+	case s.probe && o.rival != nil:
+		c.drop()
+		c.blocked(*o.rival)
+		c.retry(standby)
+	case s.probe:
+		c.drop()
+		c.probing, c.cleared = false, true
+		c.connect()
+	case o.rival != nil:
+		c.drop()
+		c.probing = true
+		c.connect()
+	default:
+		c.begin(s)
+	}
+}
+
+// begin announces everything over a connection that is ours alone.
+func (c *Client) begin(s *session) {
+	c.live, c.announced, c.liveSince = true, true, c.deps.Clock.Now()
+	c.out.reset(true)
+	c.wg.Go(s.pump)
+	problem := ""
+	switch {
+	case len(s.denied) > 0:
+		problem = s.deniedWords()
+	case s.deaf:
+		problem = "the MQTT broker does not deliver " + c.topics.bridge("claim") + " to its sender: check its access list"
+	}
+	c.status.set(c.deps.Clock.Now(), true, problem)
+	c.log.Info("MQTT connected", "broker", c.cfg.Broker, "client", c.clientID())
+	if problem != "" {
+		c.log.Limited("problem", problem)
+	}
+	c.announce()
+	c.agenda.in(sweepDelay, "sweep", c.sweep)
+}
+
+func (c *Client) onLost() {
+	why := c.session.lostError()
+	if c.deps.Clock.Now().Sub(c.liveSince) >= steady {
+		c.attempts = 0
+	}
+	c.drop()
+	c.trouble(why)
+	c.retry(c.backoff())
+}
+
+// drop ends the session, whatever state it is in.
+func (c *Client) drop() {
+	c.live, c.sweeping = false, false
+	c.out.reset(false)
+	c.session.close()
+	c.session = nil
+}
+
+// trouble tells why there is no connection, and logs it unless it was the last
+// thing said.
+func (c *Client) trouble(why string) {
+	said := c.status.get().LastError
+	c.status.set(c.deps.Clock.Now(), false, why)
+	if why != said {
+		c.log.Warn(why)
+	}
+}
+
+func (c *Client) retry(d time.Duration) { c.agenda.in(d, "connect", c.connect) }
+
+// backoff is the time until the next attempt: longer each time, and with enough
+// chance in it that many bridges do not come back in the same moment.
+func (c *Client) backoff() time.Duration {
+	spread := time.Second << min(c.attempts, 5)
+	c.attempts++
+	return min(firstRetry+time.Duration(c.random()*float64(spread)), lastRetry)
+}
+
+// goodbye says offline before the connection ends: the broker does not send the
+// will of a client that disconnects.
+func (c *Client) goodbye() {
+	if !c.live {
+		return
+	}
+	said := make(chan struct{})
+	c.out.last(message{topic: c.topics.bridge("state"), payload: []byte("offline"), qos: 1, retain: true, taken: func() { close(said) }})
+	timeout := time.NewTimer(goodbyeTimeout)
+	defer timeout.Stop()
+	select {
+	case <-said:
+	case <-c.session.gone:
+	case <-timeout.C:
+	}
+	c.session.close()
+	c.status.set(c.deps.Clock.Now(), false, "")
+}
+
+// onMessage sorts what arrives.
+func (c *Client) onMessage(m incoming) {
+	switch {
+	case !c.live: // an earlier message of the same batch ended the session
+	case m.topic == c.topics.bridge("claim"):
+		c.onClaim(m)
+	case m.topic == c.topics.bridge("info"):
+		c.onInfo(m)
+	case m.topic == c.topics.bridge("state"):
+		c.onState(m)
+	case m.topic == c.cfg.BirthTopic:
+		c.onBirth(m)
+	case c.topics.discovery != "" && strings.HasPrefix(m.topic, c.topics.discovery+"/device/"):
+		c.onDocument(m)
+	default:
+		c.onCommand(m)
+	}
+}
+
+// onBirth announces everything again some moments after Home Assistant started:
+// it has forgotten what is not retained, and perhaps the broker lost what was. A
+// retained birth message is old: we have just announced.
+func (c *Client) onBirth(m incoming) {
+	if string(m.payload) == c.cfg.BirthPayload && !m.retained {
+		c.agenda.soon(time.Duration(c.random()*float64(birthJitter)), "announce", c.announce)
+	}
+}

@@ -1,0 +1,271 @@
+package fakeha
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Unknown is the state of an entity that has none.
+const Unknown = "unknown"
+
+// Entity is what a person sees of one.
+type Entity struct {
+	UniqueID     string
+	Device       string
+	Key          string
+	Platform     string
+	Name         string // empty: that of the device
+	Disabled     bool   // by default; here it lives all the same
+	State        string // Unknown until told
+	Available    bool
+	Picture      []byte // of a camera
+	CommandTopic string
+	Config       map[string]any
+}
+
+type entity struct {
+	document, key, device, platform string
+	unique                          string
+	config                          object
+	state                           string
+	picture                         []byte
+	modes                           string
+	gates                           []string
+	heard                           map[string]bool
+	latest                          bool
+}
+
+func (e *entity) snapshot() Entity {
+	name, _ := e.config["name"].(string)
+	topic, _ := e.config["command_topic"].(string)
+	state := e.state
+	if state == "" {
+		state = Unknown
+	}
+	return Entity{
+		UniqueID: e.unique, Device: e.device, Key: e.key, Platform: e.platform, Name: name,
+		Disabled: e.config["enabled_by_default"] == false, State: state, Available: e.available(),
+		Picture: e.picture, CommandTopic: topic, Config: maps.Clone(e.config),
+	}
+}
+
+// inherit takes over what survives a changed document.
+func (e *entity) inherit(old *entity) {
+	e.state, e.picture, e.latest = old.state, old.picture, old.latest
+	maps.Copy(e.heard, old.heard)
+}
+
+// availability joins the document's with the component's, which wins.
+func (e *entity) availability(root object) {
+	from := root
+	if e.config["availability"] != nil || e.config["availability_topic"] != nil {
+		from = e.config
+	}
+	for _, a := range list(from["availability"]) {
+		e.gates = append(e.gates, fmt.Sprint(a["topic"]))
+	}
+	if t, ok := from["availability_topic"].(string); ok {
+		e.gates = append(e.gates, t)
+	}
+	e.modes, _ = root["availability_mode"].(string)
+	if m, ok := e.config["availability_mode"].(string); ok {
+		e.modes = m
+	}
+}
+
+func (e *entity) available() bool {
+	switch {
+	case len(e.gates) == 0:
+		return true
+	case e.modes == "all":
+		return !slices.ContainsFunc(e.gates, func(t string) bool { return !e.heard[t] })
+	}
+	return e.latest
+}
+
+// listens lists the topics that the entity reads.
+func (e *entity) listens() []string {
+	topics := slices.Clone(e.gates)
+	for _, k := range []string{"state_topic", "topic"} {
+		if t, ok := e.config[k].(string); ok {
+			topics = append(topics, t)
+		}
+	}
+	return topics
+}
+
+// receive takes a message and returns what would be logged.
+func (e *entity) receive(topic string, payload []byte, _ bool) []string {
+	if slices.Contains(e.gates, topic) && (string(payload) == "online" || string(payload) == "offline") {
+		e.latest = string(payload) == "online"
+		e.heard[topic] = e.latest
+	}
+	switch topic {
+	case e.config["topic"]:
+		e.picture = payload
+	case e.config["state_topic"]:
+		state, err := e.read(string(payload))
+		if err != nil {
+			return []string{fmt.Sprintf("ERROR %s: %v", e.unique, err)}
+		}
+		if state != "" {
+			e.state = state
+		}
+	}
+	return nil
+}
+
+// read makes a state of a message; "" leaves the state as it is.
+func (e *entity) read(payload string) (string, error) {
+	if payload == "" {
+		return "", nil
+	}
+	value, err := e.template(payload)
+	if err != nil {
+		return "", err
+	}
+	if len(value) > 255 && e.platform != "text" {
+		return "", fmt.Errorf("state of %d characters", len(value))
+	}
+	switch e.platform {
+	case "binary_sensor", "switch":
+		return e.readOnOff(value)
+	case "sensor":
+		return e.readSensor(value)
+	case "number":
+		return e.readNumber(value)
+	case "select":
+		if value == "None" {
+			return Unknown, nil
+		}
+		if !slices.Contains(strings_(e.config["options"]), value) {
+			return "", fmt.Errorf("invalid option %q, want one of %v", value, e.config["options"])
+		}
+	case "light":
+		return e.readLight(value)
+	case "text":
+		return strconv.Quote(value), nil // may be empty
+	}
+	return value, nil
+}
+
+// template renders the few templates that this Home Assistant understands.
+func (e *entity) template(payload string) (string, error) {
+	tpl, ok := e.config["value_template"].(string)
+	if !ok {
+		return payload, nil
+	}
+	expr := strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(tpl, "{{"), "}}"))
+	if expr == "value | trim" {
+		return strings.TrimSpace(payload), nil
+	}
+	key, ok := strings.CutPrefix(expr, "value_json.")
+	if !ok {
+		return "", fmt.Errorf("template %q is not understood", tpl)
+	}
+	var o object
+	if err := json.Unmarshal([]byte(payload), &o); err != nil {
+		return "", fmt.Errorf("template %q: %w", tpl, err)
+	}
+	v, ok := o[key]
+	switch v := v.(type) {
+	case nil:
+		if !ok {
+			return "", fmt.Errorf("template variable warning: %s has no %s", payload, key)
+		}
+		return "None", nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	default:
+		return fmt.Sprint(v), nil
+	}
+}
+
+func (e *entity) readOnOff(value string) (string, error) {
+	on, off := "ON", "OFF"
+	if v, ok := e.config["payload_on"].(string); ok {
+		on = v
+	}
+	if v, ok := e.config["payload_off"].(string); ok {
+		off = v
+	}
+	switch value {
+	case on:
+		return "on", nil
+	case off:
+		return "off", nil
+	case "None":
+		return Unknown, nil
+	}
+	return "", fmt.Errorf("payload %q is neither %s nor %s", value, on, off)
+}
+
+func (e *entity) readSensor(value string) (string, error) {
+	if value == "None" {
+		return Unknown, nil
+	}
+	class := fmt.Sprint(e.config["device_class"])
+	if class == "timestamp" {
+		if _, err := time.Parse(time.RFC3339, value); err != nil {
+			return "", fmt.Errorf("invalid timestamp %q", value)
+		}
+		return value, nil
+	}
+	numeric := e.config["state_class"] != nil || e.config["unit_of_measurement"] != nil
+	if _, err := strconv.ParseFloat(value, 64); numeric && err != nil {
+		return "", fmt.Errorf("%q is no number", value)
+	}
+	return value, nil
+}
+
+func (e *entity) readNumber(value string) (string, error) {
+	if value == "None" {
+		return Unknown, nil
+	}
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil || n < e.config["min"].(float64) || n > e.config["max"].(float64) {
+		return "", fmt.Errorf("invalid value %q, want %v to %v", value, e.config["min"], e.config["max"])
+	}
+	return value, nil
+}
+
+func (e *entity) readLight(value string) (string, error) {
+	var v struct {
+		State      *string `json:"state"`
+		Brightness *int    `json:"brightness"`
+		ColorMode  string  `json:"color_mode"`
+	}
+	if err := json.Unmarshal([]byte(value), &v); err != nil {
+		return "", err
+	}
+	modes := strings_(e.config["supported_color_modes"])
+	switch {
+	case v.State == nil:
+		return Unknown, nil
+	case *v.State == "OFF":
+		return "off", nil
+	case *v.State != "ON", v.ColorMode != "" && !slices.Contains(modes, v.ColorMode):
+		return "", fmt.Errorf("invalid light state %s", value)
+	case v.Brightness == nil:
+		return "on", nil
+	}
+	return fmt.Sprintf("on %d", *v.Brightness), nil
+}
+
+// command renders the command template.
+func (e *entity) command(value string) string {
+	tpl, ok := e.config["command_template"].(string)
+	if !ok {
+		return value
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return value
+	}
+	return strings.ReplaceAll(tpl, "{{ value | tojson }}", string(text))
+}
