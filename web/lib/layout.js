@@ -3,8 +3,8 @@
  *
  * A tile is a picture with its facts either below or beside it. Of all numbers
  * of columns and both places, fit takes the one that shows the largest pictures
- * without scrolling; when they would become smaller than `smallest`, it lets
- * the page scroll and makes columns of at least that width.
+ * without scrolling; when they would become clearly smaller than `smallest`, it
+ * lets the page scroll and makes columns of at least that width.
  */
 
 /** @typedef {'below' | 'beside'} Place where a tile's facts are */
@@ -18,6 +18,7 @@
  * @property {number} gap       between tiles
  * @property {number} below     height of the facts when they are below
  * @property {number} beside    width of the facts when they are beside
+ * @property {number} column    height that they then need
  * @property {number} smallest  width of the smallest picture worth showing
  */
 
@@ -32,6 +33,9 @@
 /** A half-filled last row costs something: 2 + 2 tiles please more than 3 + 1 slightly larger ones. */
 const tidiness = 0.6;
 
+/** To see all cameras without scrolling, pictures may be that much smaller; not on phones, where scrolling is easy. */
+const squeeze = 0.8;
+
 /**
  * @param {Space} space
  * @returns {Fit}
@@ -40,11 +44,12 @@ export function fit(space) {
   /** @type {Fit | null} */
   let best = null;
   let bestScore = 0;
+  const least = space.width < 2 * space.smallest ? space.smallest : space.smallest * squeeze;
   for (let columns = 1; columns <= Math.max(1, space.count); columns++) {
     for (const place of /** @type {Place[]} */ (['below', 'beside'])) {
       const one = whole(space, columns, place);
       const score = one.picture ** 2 * fullness(space.count, columns) ** tidiness;
-      if (one.picture >= space.smallest && score > bestScore) {
+      if (one.picture >= least && score > bestScore) {
         best = one;
         bestScore = score;
       }
@@ -60,13 +65,14 @@ export function fit(space) {
  * @param {Place} place
  * @returns {Fit}
  */
-function whole({ width, height, count, aspect, gap, below, beside }, columns, place) {
+function whole({ width, height, count, aspect, gap, below, beside, column }, columns, place) {
   const rows = Math.ceil(count / columns);
   const x = place === 'beside' ? beside : 0;
   const y = place === 'below' ? below : 0;
   const byWidth = (width - gap * (columns - 1)) / columns - x;
   const byHeight = ((height - gap * (rows - 1)) / rows - y) * aspect;
   const picture = Math.floor(Math.min(byWidth, byHeight));
+  if (place === 'beside' && picture < column * aspect) return { columns, width: 0, picture: 0, place };
   return { columns, width: picture + x, picture, place };
 }
 

@@ -104,7 +104,7 @@ export class Bridge {
 
   /** @param {import('./types.js').Welcome} message */
   #welcome({ name, app, role, auth, version, cameras }) {
-    this.session.value = { known: true, name, app: app || 'live', role, auth, version };
+    this.session.value = { known: true, name, app, role, auth, version };
     this.cameras.value = sorted(cameras ?? []);
   }
 
@@ -117,7 +117,10 @@ export class Bridge {
   }
 }
 
+/** porch2 comes before porch10. */
+const order = new Intl.Collator('en', { numeric: true });
+
 /** @param {Camera[]} cameras */
 function sorted(cameras) {
-  return new Map(cameras.sort((a, b) => (a.id < b.id ? -1 : 1)).map((camera) => [camera.id, camera]));
+  return new Map(cameras.sort((a, b) => order.compare(a.id, b.id)).map((camera) => [camera.id, camera]));
 }

@@ -31,8 +31,8 @@ import { parseFrame } from './frame.js';
  * @property {(open: boolean) => void} open    after welcome, and when it is over
  */
 
-const beat = 500; // ms between pings
-const late = 1450; // ms of silence until people are told
+const beat = 400; // ms between pings
+const late = 1300; // ms of silence until people are told
 const dead = 6000; // ms of silence until the socket is given up
 const asleep = 1600; // ms between two beats that mean that machine, tab or page slept
 const stable = 5000; // ms open until the next failure starts with short waits again

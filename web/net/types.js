@@ -65,7 +65,7 @@
  * @typedef {object} Welcome
  * @property {string} version
  * @property {string} name
- * @property {string} [app]              the name in stream URLs
+ * @property {string} app                the name in stream URLs
  * @property {Role} role
  * @property {boolean} auth
  * @property {number} time

@@ -104,11 +104,11 @@ export class Wall extends HTMLElement {
   #arrangeAll(tiles, height, rem) {
     const aspect = aspectOf(tiles.map((tile) => tile.aspect));
     const gap = parseFloat(getComputedStyle(this.#list).columnGap) || 12;
-    const below = 3.6 * rem;
-    const beside = 8.75 * rem;
-    const found = fit({ width: this.clientWidth, height, count: tiles.length, aspect, gap, below, beside, smallest: 15 * rem });
+    const sizes = { below: 3.6 * rem, beside: 8.75 * rem, column: 13.5 * rem, smallest: 15 * rem };
+    const found = fit({ width: this.clientWidth, height, count: tiles.length, aspect, gap, ...sizes });
     this.#columns = found.columns;
     this.#list.dataset.facts = found.place;
+    this.#list.classList.toggle('narrow', found.width < 14.5 * rem);
     this.#vars({ '--columns': found.columns, '--tile': `${found.width}px`, '--picture': `${found.picture}px`, '--aspect': aspect });
   }
 

@@ -112,7 +112,7 @@ test('who is not known is asked for a token; roles are offered what they may do'
   const viewer = 'esb_page_test_viewer_0123456789abcdef';
   const admin = 'esb_page_test_admin_0123456789abcdef0';
   const guarded = await BridgeProcess.serve(
-    `${loopback}http:\n  listen: "127.0.0.1:0"\n  tokens:\n    - {name: wall, token: "${viewer}", role: viewer}\n    - {name: me, token: "${admin}", role: admin}\n` +
+    `${loopback}http:\n  listen: "127.0.0.1:0"\n  app: yard\n  tokens:\n    - {name: wall, token: "${viewer}", role: viewer}\n    - {name: me, token: "${admin}", role: admin}\n` +
       `cameras:\n  porch: {key: "${key('porch')}"}\n`,
   );
   t.after(() => guarded.stop());
@@ -133,6 +133,9 @@ test('who is not known is asked for a token; roles are offered what they may do'
   assert.deepEqual(await page.locator('.actions button').allTextContents(), ['Snapshot']);
   assert.equal(await page.getByRole('button', { name: 'Rename' }).isVisible(), false);
   assert.equal(await page.getByRole('switch').count(), 0);
+  await page.locator('summary', { hasText: 'Addresses' }).click();
+  assert.equal(await page.getByRole('textbox', { name: 'MJPEG address' }).inputValue(), `${guarded.url}live/yard/porch/mjpeg`);
+  await page.getByText('Other programs need a token').waitFor();
   await page.reload();
   await live(page, 'porch');
 

@@ -2,7 +2,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { aspectOf, fit, step } from '../../lib/layout.js';
 
-const wide = { width: 1250, height: 720, count: 4, aspect: 4 / 3, gap: 14, below: 58, beside: 140, smallest: 240 };
+const wide = { width: 1250, height: 720, count: 4, aspect: 4 / 3, gap: 14, below: 58, beside: 140, column: 216, smallest: 240 };
 
 test('four 4:3 cameras on a laptop stand two by two, with their facts beside them', () => {
   const found = fit(wide);
@@ -18,6 +18,19 @@ test('everything is visible without scrolling while pictures stay large enough',
     assert.ok(rows * height + (rows - 1) * wide.gap <= wide.height + 1, `${count} cameras: ${rows} rows of ${height}`);
     assert.ok(columns * width + (columns - 1) * wide.gap <= wide.width, `${count} cameras: ${columns} columns of ${width}`);
   }
+});
+
+test('facts stand beside a picture only where they have room', () => {
+  for (let count = 1; count <= 40; count++) {
+    const { picture, place } = fit({ ...wide, width: 1568, height: 910, count });
+    if (place === 'beside') assert.ok(picture / wide.aspect >= wide.column, `${count} cameras: ${picture} px`);
+  }
+});
+
+test('pictures become a little smaller rather than scroll, but not much', () => {
+  const room = { ...wide, width: 1568, height: 910, count: 20 };
+  assert.deepEqual(fit(room), { columns: 5, width: 212, picture: 212, place: 'below' });
+  assert.equal(fit({ ...room, height: 600 }).picture, 249, 'it scrolls');
 });
 
 test('many cameras scroll, in columns of at least the smallest width', () => {

@@ -145,11 +145,11 @@ test('the bridge\'s clock is taken from the fastest exchange', () => {
 
 test('cameras are kept by id, and one error is noted once', () => {
   const bridge = new Bridge(() => null);
-  bridge.receive({ type: 'welcome', name: 'home', role: 'operator', auth: true, version: '1', cameras: [{ id: 'b' }, { id: 'a' }] });
-  bridge.receive({ type: 'camera', camera: { id: 'aa', name: 'New' } });
+  bridge.receive({ type: 'welcome', name: 'home', role: 'operator', auth: true, version: '1', cameras: [{ id: 'b' }, { id: 'a10' }, { id: 'a' }] });
+  bridge.receive({ type: 'camera', camera: { id: 'a2', name: 'New' } });
   bridge.receive({ type: 'removed', camera: 'b' });
-  assert.deepEqual([...bridge.cameras.value.keys()], ['a', 'aa']);
-  assert.deepEqual([bridge.nameOf('aa'), bridge.nameOf('a')], ['New', 'a']);
+  assert.deepEqual([...bridge.cameras.value.keys()], ['a', 'a2', 'a10']);
+  assert.deepEqual([bridge.nameOf('a2'), bridge.nameOf('a')], ['New', 'a']);
   assert.deepEqual(['viewer', 'operator', 'admin'].map((role) => bridge.may(role)), [true, true, false]);
   bridge.note({ time: 5, camera: 'a', code: 'invalid', message: 'no' });
   bridge.receive({ type: 'notice', time: 900, camera: 'a', code: 'invalid', message: 'no' });
