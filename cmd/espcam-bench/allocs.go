@@ -21,6 +21,7 @@ var allocLimits = []struct {
 }{
 	{"BenchmarkRelay50Viewers", "./bridge/hub", 1, "from the reader to 50 viewers"},
 	{"BenchmarkIntake20KB", "./bridge/ingest", 2, "the same and the WebSocket library's 8-byte reader, through a socket"},
+	{"BenchmarkPublish", "./bridge/httpapi", 0, "from the hub into 50 viewers' sockets"},
 }
 
 // allocations runs those benchmarks, where the source and the go command are at

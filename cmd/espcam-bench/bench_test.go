@@ -216,7 +216,11 @@ func TestAllocsPerFrame(t *testing.T) {
 	const out = `goos: linux
 BenchmarkRelay50Viewers-2   	  152328	      8161 ns/op	   20480 B/op	       1 allocs/op
 BenchmarkIntake20KB-2   	   35323	     35556 ns/op	 562.50 MB/s	   24584 B/op	       2 allocs/op
+BenchmarkPublish-2          	    1000	    700000 ns/op	       0.10 skipped/op	      12 B/op	       0 allocs/op
 `
+	if n, size, err := allocsPerFrame(out, "BenchmarkPublish"); n != 0 || size != 12 || err != nil {
+		t.Errorf("%d allocations of %d bytes, %v", n, size, err)
+	}
 	if n, size, err := allocsPerFrame(out, "BenchmarkIntake20KB"); n != 2 || size != 24584 || err != nil {
 		t.Errorf("%d allocations of %d bytes, %v", n, size, err)
 	}
