@@ -87,20 +87,23 @@ func New(cfg Config, log *slog.Logger) (*Broker, error) {
 	if addr != cfg.Listen {
 		log.Info("the embedded MQTT broker has no users, so it listens on loopback only: add mqtt.embedded.users to let others in", "address", addr)
 	}
-	b := &Broker{access: newAccess(cfg.Users, log)}
-	b.server = mochi.New(options(cfg, log))
-	for _, h := range []mochi.Hook{b.access, &repair{retained: b.server.Topics.Retained.Len}} {
-		if err := b.server.AddHook(h, nil); err != nil {
-			return nil, err
-		}
-	}
+	b := &Broker{access: newAccess(cfg.Users, log), server: mochi.New(options(cfg, log))}
 	if b.listener, err = listen(addr, cfg.MaxClients, log); err != nil {
 		return nil, err
 	}
-	if err := b.server.AddListener(b.listener); err != nil {
+	if err := b.assemble(); err != nil {
 		return nil, errors.Join(err, b.listener.tcp.Close())
 	}
 	return b, nil
+}
+
+func (b *Broker) assemble() error {
+	for _, h := range []mochi.Hook{b.access, &repair{retained: b.server.Topics.Retained.Len, listener: b.listener}} {
+		if err := b.server.AddHook(h, nil); err != nil {
+			return err
+		}
+	}
+	return b.server.AddListener(b.listener)
 }
 
 func options(cfg Config, log *slog.Logger) *mochi.Options {

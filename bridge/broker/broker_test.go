@@ -568,3 +568,49 @@ func TestWills(t *testing.T) {
 		t.Errorf("publish after: %v", tok.Error())
 	}
 }
+
+// TestTakeOver: a client comes back while the broker still has its old
+// connection, as after every cut of a cable. The end of the old one must not take
+// the new one's place away.
+func TestTakeOver(t *testing.T) {
+	b, _ := start(t, broker.Config{})
+	writer := connect(t, options(b, "writer", "", ""))
+	for i := range 60 {
+		c := dial(t, b)
+		c.connect(byte(4+i%2), "ha", "", "")
+		if code := c.code(); code != 0 {
+			t.Fatal(code)
+		}
+		if i%2 == 1 {
+			if _, err := io.ReadFull(c, make([]byte, 4)); err != nil { // properties of MQTT 5's CONNACK
+				t.Fatal(err)
+			}
+		}
+		if i%3 == 0 { // its last word and its return may cross
+			if _, err := c.Write([]byte{packets.Disconnect << 4, 0}); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Subscribe, Qos: 1}, PacketID: 1, ProtocolVersion: byte(4 + i%2)}
+		for n := range 200 {
+			pk.Filters = append(pk.Filters, packets.Subscription{Filter: fmt.Sprint("topic/", n)})
+		}
+		var buf bytes.Buffer
+		if err := pk.SubscribeEncode(&buf); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(buf.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		suback := 205 + i%2
+		if _, err := io.ReadFull(c, make([]byte, suback)); err != nil {
+			t.Fatal(err)
+		}
+		writer.Publish("topic/7", 0, false, "x").WaitTimeout(5 * time.Second)
+		_ = c.SetReadDeadline(time.Now().Add(3 * time.Second))
+		if _, err := c.Read(make([]byte, 1)); err != nil {
+			t.Fatalf("connection %d is deaf: %v", i, err)
+		}
+	}
+}

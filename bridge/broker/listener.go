@@ -18,6 +18,9 @@ const (
 	writeTimeout = 10 * time.Second
 	// byeTimeout is how long a client may take to read the broker's goodbye.
 	byeTimeout = 500 * time.Millisecond
+	// takeOverTimeout is how long a connection waits for the end of its
+	// predecessor.
+	takeOverTimeout = 2 * time.Second
 )
 
 // listener accepts connections for the server. It is not the server's own,
@@ -37,6 +40,7 @@ type listener struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[*conn]struct{}
+	byID   map[string]*conn // the newest connection of each client
 }
 
 func listen(addr string, clients int, log *slog.Logger) (*listener, error) {
@@ -46,7 +50,7 @@ func listen(addr string, clients int, log *slog.Logger) (*listener, error) {
 	}
 	return &listener{
 		tcp: tcp, slots: make(chan struct{}, clients), log: log, broken: make(chan error, 1),
-		hello: helloTimeout, write: writeTimeout, conns: map[*conn]struct{}{},
+		hello: helloTimeout, write: writeTimeout, conns: map[*conn]struct{}{}, byID: map[string]*conn{},
 	}, nil
 }
 
@@ -97,7 +101,7 @@ func (l *listener) enter() bool {
 }
 
 func (l *listener) serve(tcp net.Conn, establish listeners.EstablishFn) {
-	c := &conn{Conn: tcp, l: l}
+	c := &conn{Conn: tcp, l: l, gone: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -120,8 +124,30 @@ func (l *listener) leave(c *conn) {
 	c.Close()
 	l.mu.Lock()
 	delete(l.conns, c)
+	if l.byID[c.id] == c {
+		delete(l.byID, c.id)
+	}
 	l.mu.Unlock()
+	close(c.gone)
 	<-l.slots
+}
+
+// takeOver makes c the connection of a client, and ends the one before it.
+func (l *listener) takeOver(id string, c *conn) {
+	l.mu.Lock()
+	old := l.byID[id]
+	c.id, l.byID[id] = id, c
+	l.mu.Unlock()
+	if old == nil {
+		return
+	}
+	old.Close()
+	timeout := time.NewTimer(takeOverTimeout)
+	defer timeout.Stop()
+	select {
+	case <-old.gone:
+	case <-timeout.C:
+	}
 }
 
 // Close stops accepting, says goodbye to the clients, and waits for them.
@@ -153,6 +179,8 @@ func (l *listener) Close(goodbye listeners.CloseFn) {
 type conn struct {
 	net.Conn
 	l      *listener
+	id     string        // of the client; guarded by l.mu
+	gone   chan struct{} // closed when the server is done with it
 	closed atomic.Bool
 }
 

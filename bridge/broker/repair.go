@@ -14,6 +14,7 @@ import (
 type repair struct {
 	mochi.HookBase
 	retained func() int // how many messages are retained
+	listener *listener
 
 	// The server reads its tree of retained messages without a lock while it
 	// answers a subscription, and a string that is read while it is written may
@@ -31,7 +32,7 @@ func (r *repair) ID() string { return "repair" }
 // Provides tells the server which methods to call.
 func (r *repair) Provides(b byte) bool {
 	return bytes.IndexByte([]byte{
-		mochi.OnConnect, mochi.OnPacketRead, mochi.OnSubscribe, mochi.OnPacketSent, mochi.OnPacketProcessed,
+		mochi.OnConnect, mochi.OnSessionEstablish, mochi.OnPacketRead, mochi.OnSubscribe, mochi.OnPacketSent, mochi.OnPacketProcessed,
 		mochi.OnPublish, mochi.OnWill, mochi.OnRetainMessage,
 	}, b) >= 0
 }
@@ -44,6 +45,16 @@ func (r *repair) OnConnect(cl *mochi.Client, _ packets.Packet) error {
 	cl.Properties.Props.TopicAliasMaximum = 0
 	cl.Properties.Will.WillDelayInterval = 0
 	return nil
+}
+
+// OnSessionEstablish ends the client's earlier connection and waits until the
+// server is done with it. The server itself goes on at once, and then the end of
+// the old connection takes the new one off the list of clients, which hears
+// nothing from then on; or the old one's will comes after the new one's words.
+func (r *repair) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
+	if c, ok := cl.Net.Conn.(*conn); ok {
+		r.listener.takeOver(cl.ID, c)
+	}
 }
 
 // OnPacketRead frees the id of a packet from the client. The server keeps the ids
