@@ -14,10 +14,10 @@ import (
 // next frame.
 func (w *world) watched(n, size int) bridge.Frame {
 	var readers sync.WaitGroup
+	w.t.Cleanup(readers.Wait) // after dial's own, which closes
 	for range n {
 		c := w.dial(mjpegPath)
-		readers.Go(func() { _, _ = io.Copy(io.Discard, c) }) // until it is closed
-		w.t.Cleanup(func() { c.Close(); readers.Wait() })
+		readers.Go(func() { _, _ = io.Copy(io.Discard, c) })
 	}
 	until(w.t, "all are watching", func() bool { return w.hub.Feed("porch").Stats().Viewers == n })
 	return frame("porch", picture(size))

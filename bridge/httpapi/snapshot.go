@@ -27,7 +27,7 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	f := s.still(v.camera)
+	f := s.newest(v.camera)
 	if age > 0 {
 		if f, err = s.fresh(r.Context(), v, age); err != nil {
 			return err
@@ -49,8 +49,8 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, v *visit) erro
 	return nil
 }
 
-// still returns the newest picture, however old, or a placeholder.
-func (s *Server) still(c bridge.Camera) bridge.Frame {
+// newest returns the newest picture, however old, or a placeholder.
+func (s *Server) newest(c bridge.Camera) bridge.Frame {
 	if f := s.deps.Hub.Latest(c.ID); !f.IsZero() && c.Enabled {
 		return f
 	}

@@ -64,16 +64,22 @@ func (s *Server) pageSocket(w http.ResponseWriter, r *http.Request, v *visit) er
 		return err
 	}
 	defer release()
-	k := &socket{
-		Server: s, v: v, conn: conn, wake: make(chan struct{}, 1), rate: rate.NewLimiter(maxMessages, 2*maxMessages),
-		told: map[string]time.Time{}, old: map[string]bool{}, channels: map[uint16]*channel{}, jobs: map[string][]func(){},
-	}
-	k.ctx, k.cancel = context.WithCancel(r.Context())
+	k := newSocket(r.Context(), s, v)
+	k.conn = conn
 	var unsubscribe func()
 	k.news, unsubscribe = s.deps.Fleet.Subscribe()
 	defer unsubscribe()
 	k.run()
 	return nil
+}
+
+func newSocket(ctx context.Context, s *Server, v *visit) *socket {
+	k := &socket{
+		Server: s, v: v, wake: make(chan struct{}, 1), rate: rate.NewLimiter(maxMessages, 2*maxMessages),
+		told: map[string]time.Time{}, old: map[string]bool{}, channels: map[uint16]*channel{}, jobs: map[string][]func(){},
+	}
+	k.ctx, k.cancel = context.WithCancel(ctx)
+	return k
 }
 
 // run reads until the page leaves or is sent away, and waits for everything
@@ -85,6 +91,10 @@ func (k *socket) run() {
 	k.cancel()
 	writing.Wait()
 	k.lanes.Wait()
+	k.leaveAll()
+}
+
+func (k *socket) leaveAll() {
 	k.mu.Lock()
 	channels := k.order
 	k.order, k.channels = nil, nil

@@ -245,25 +245,36 @@ func TestCreditWindow(t *testing.T) {
 
 // TestFairness: a camera that sends much must not keep the others' pictures back.
 func TestFairness(t *testing.T) {
-	w := open(t, httpapi.Config{})
-	p, _ := w.tab()
-	const cameras = 8
-	for n := range cameras {
-		id := fmt.Sprint("cam", n)
-		w.fleet.add(id)
-		w.publish(id, picture(3000+n))
-		p.say(`{"type":"subscribe","camera":%q,"channel":%d}`, id, n)
+	if got := httpapi.Turns(3, 7, frame("porch", picture(3000))); !slices.Equal(got, []int{0, 1, 2, 0, 1, 2, 0}) {
+		t.Errorf("turns %v", got)
 	}
-	seen := map[uint16]int{}
-	for len(seen) < cameras {
-		w.publish("cam0", picture(3000))
-		s := p.shot()
-		seen[s.channel]++
-		p.say(`{"type":"painted","channels":[%d]}`, s.channel)
-		if seen[0] > 20 {
-			t.Fatalf("only %v while camera 0 sent", seen)
+}
+
+// FuzzMessage: whatever a page says, the answer is JSON and short.
+func FuzzMessage(f *testing.F) {
+	for _, text := range messages {
+		if strings.Contains(text, "%q") {
+			text = fmt.Sprintf(text, "porch")
 		}
+		f.Add([]byte(text), "admin")
+		f.Add([]byte(text), "viewer")
 	}
+	for _, text := range []string{"", "{}", "[]", "null", `{"type":"painted","channels":[65535,0,-1]}`, `{"type":"subscribe","camera":"../x","channel":1e3,"fps":1e400}`,
+		`{"type":"set","id":"\u0000","camera":"porch","settings":{"quality":{"a":[1]}}}`, `{"type":"do","id":"1","camera":"live-Room-porch","action":"drive","args":{"x":1e999}}`} {
+		f.Add([]byte(text), "operator")
+	}
+	w := open(f, httpapi.Config{})
+	f.Fuzz(func(t *testing.T, message []byte, role string) {
+		for _, answer := range httpapi.Receive(t.Context(), w.server, bridge.Principal{Role: bridge.Role(role)}, message) {
+			var out struct{ Type string }
+			if err := json.Unmarshal(answer, &out); err != nil || out.Type == "" || len(answer) > 8<<10+2*len(message) {
+				t.Errorf("%q is answered with %d bytes: %.200s", message, len(answer), answer)
+			}
+		}
+		if n := w.hub.Feed("porch").Stats().Viewers; n != 0 {
+			t.Errorf("%d viewers left", n)
+		}
+	})
 }
 
 func TestSubscribeAgainChangesRate(t *testing.T) {

@@ -140,11 +140,16 @@ func (s *Server) mjpegFlush(w http.ResponseWriter, r *http.Request, form style, 
 	w.Header().Del("Connection")
 	rc := http.NewResponseController(w)
 	write := func(b []byte) error {
-		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.Timing.Write)) // a writer without deadlines is a test's
+		if err := rc.SetWriteDeadline(time.Now().Add(s.cfg.Timing.Write)); err != nil {
+			return err
+		}
 		if _, err := w.Write(b); err != nil {
 			return err
 		}
-		return rc.Flush()
+		if err := rc.Flush(); err != nil {
+			return err
+		}
+		return rc.SetWriteDeadline(time.Time{}) // over HTTP/2 one that passes ends the stream, written to or not
 	}
 	if write([]byte(form.first)) == nil {
 		s.view(outlet{form: form.form, write: write}, fps, v, r.Context().Done())
@@ -160,8 +165,9 @@ func (s *Server) view(o outlet, fps float64, v *visit, left <-chan struct{}) {
 	feed.Join(viewer)
 	defer feed.Leave(viewer)
 	picture := func() bridge.Frame { return s.picture(camera) }
-	viewer.showIfAny(picture())
-	viewer.run(watch{left: left, closing: s.done, still: v.still, picture: picture, timing: s.cfg.Timing})
+	if viewer.show(picture()) {
+		viewer.run(watch{left: left, closing: s.done, still: v.still, picture: picture, timing: s.cfg.Timing})
+	}
 }
 
 // picture returns what there is to see of a camera now: its newest frame while

@@ -179,7 +179,7 @@ func TestPlaceholderWhenThereIsNoPicture(t *testing.T) {
 }
 
 func TestSwitchedOffCameraShowsNothingMore(t *testing.T) {
-	w := open(t, httpapi.Config{})
+	w := open(t, httpapi.Config{Timing: httpapi.Timing{Repeat: time.Hour}})
 	one := picture(4000)
 	w.publish("porch", one)
 	s := w.stream(mjpegPath)
@@ -195,6 +195,52 @@ func TestSwitchedOffCameraShowsNothingMore(t *testing.T) {
 	if got := w.get("/live/live/porch/frame.jpg"); bytes.Equal(got.body, one) || got.Header.Get("X-Camera-State") != "disabled" {
 		t.Errorf("snapshot of a camera that is switched off: %v", got.Header)
 	}
+}
+
+// TestViewer: what goes through the slot, step by step.
+func TestViewer(t *testing.T) {
+	var wrote []int
+	skipped := 0
+	v := httpapi.NewViewer(func(b []byte) error { wrote = append(wrote, len(b)); return nil }, func() { skipped++ })
+	numbered := func(seq uint64) bridge.Frame {
+		jpg := picture(3000 + int(seq))
+		f := frame("porch", jpg)
+		f.Seq = seq
+		return f
+	}
+	expect := func(what string, sizes ...int) {
+		t.Helper()
+		if err := v.Drain(); err != nil || !slices.Equal(wrote, sizes) {
+			t.Errorf("%s: wrote %v, want %v, %v", what, wrote, sizes, err)
+		}
+		wrote = nil
+	}
+	v.Offer(numbered(5))
+	expect("a frame", 3005)
+	if !v.Show(numbered(4)) {
+		t.Error("an old frame counts as none")
+	}
+	v.Offer(numbered(5))
+	expect("an old frame, and the same again")
+	v.Show(numbered(5))
+	expect("repeated", 3005)
+	v.Offer(numbered(6))
+	v.Offer(numbered(7))
+	v.Offer(numbered(8))
+	if expect("the newest", 3008); skipped != 2 {
+		t.Errorf("%d skipped, want 2", skipped)
+	}
+	v.Offer(numbered(9))
+	v.Offer(bridge.Frame{})
+	if expect("switched off"); !v.SwitchedOff() || v.SwitchedOff() {
+		t.Error("switching off is not told once")
+	}
+	if v.Show(bridge.Frame{}) {
+		t.Error("nothing counts as something to show")
+	}
+	v.Show(numbered(0)) // a placeholder
+	v.Offer(numbered(10))
+	expect("back", 3010)
 }
 
 func TestStreamEnds(t *testing.T) {
@@ -353,7 +399,8 @@ func TestDeadlineOfASlowWriteDoesNotStay(t *testing.T) {
 }
 
 func TestHTTP2(t *testing.T) {
-	w := open(t, httpapi.Config{})
+	const deadline = 100 * time.Millisecond
+	w := open(t, httpapi.Config{Timing: httpapi.Timing{Write: deadline}})
 	srv := httpapi.NewHTTPServer(w.server.Handler(), slog.New(slog.DiscardHandler))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -383,6 +430,7 @@ func TestHTTP2(t *testing.T) {
 				t.Errorf("first a picture of %d bytes", n)
 			}
 			for n := range 3 {
+				<-time.After(deadline * 3 / 2) // a pause longer than that must not end the stream
 				w.publish("porch", picture(5000+n))
 				if got := len(s.part()); got != 5000+n {
 					t.Errorf("a picture of %d bytes, want %d", got, 5000+n)

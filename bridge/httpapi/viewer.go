@@ -62,13 +62,14 @@ func (v *viewer) Offer(f bridge.Frame) {
 func (v *viewer) End() { v.once.Do(func() { close(v.removed) }) }
 
 // show sends f whatever the pace, but never after a newer one. A placeholder
-// has no number.
-func (v *viewer) show(f bridge.Frame) {
+// has no number. It reports whether there was anything to show.
+func (v *viewer) show(f bridge.Frame) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if f.Seq == 0 || f.Seq >= v.seq {
+	if !f.IsZero() && (f.Seq == 0 || f.Seq >= v.seq) {
 		v.sendLocked(f)
 	}
+	return !f.IsZero()
 }
 
 func (v *viewer) sendLocked(f bridge.Frame) {
@@ -173,24 +174,17 @@ func (v *viewer) run(w watch) {
 		case <-repeat.C:
 			wait := w.timing.Repeat - v.idle()
 			if wait <= 0 {
-				v.showIfAny(w.picture())
+				if !v.show(w.picture()) {
+					return
+				}
 				wait = w.timing.Repeat
 			}
 			repeat.Reset(wait)
 		case <-v.wake:
-			if v.switchedOff() {
-				v.showIfAny(w.picture())
-			}
-			if v.drain() != nil {
+			if v.switchedOff() && !v.show(w.picture()) || v.drain() != nil {
 				return
 			}
 		}
-	}
-}
-
-func (v *viewer) showIfAny(f bridge.Frame) {
-	if !f.IsZero() {
-		v.show(f)
 	}
 }
 
