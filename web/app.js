@@ -61,7 +61,7 @@ function render() {
     waiting = false;
     const cameras = bridge.cameras.value;
     const session = bridge.session.value;
-    const view = { now: link.clock.now(), paused: paused.value };
+    const view = { now: link.clock.now(), paused: paused.value, away: link.status.value.phase !== 'open' };
     const one = cameras.get(route.camera ?? '') ?? null;
     const kinds = wall.update(cameras, view);
     wall.enlarge(one?.id ?? null);
@@ -103,6 +103,7 @@ wall.addEventListener('fresh', render);
 setInterval(render, tick);
 link.status.watch(({ phase }) => {
   document.body.dataset.link = phase;
+  render();
   for (const part of [bar, main]) part.inert = phase === 'denied';
   if (phase === 'denied') login.ask();
 });

@@ -26,9 +26,10 @@ const staleAfter = 10_000;
  * @param {number} view.now       the bridge's time, Unix ms
  * @param {number} view.received  when the bridge had the picture that is shown, 0 if none is
  * @param {boolean} view.paused   pictures were stopped on this page
+ * @param {boolean} view.away     the bridge does not answer, so nothing is live
  * @returns {Truth}
  */
-export function truth(camera, { now, received, paused }) {
+export function truth(camera, { now, received, paused, away }) {
   if (!camera.enabled || camera.state === 'disabled') {
     return { kind: 'disabled', chip: 'off', title: 'Switched off', detail: 'no pictures leave the bridge' };
   }
@@ -38,7 +39,7 @@ export function truth(camera, { now, received, paused }) {
   if (camera.state === 'offline') return offline(camera, now);
   if (!camera.connected) return { kind: 'lost', chip: 'lost', title: 'Connection lost', detail: lastPicture(camera, now) };
   if (paused) return { kind: 'paused', chip: 'paused', title: '', detail: '' };
-  return picture(received === 0 ? null : now - received);
+  return picture(received === 0 ? null : now - received, away);
 }
 
 /** @param {Camera} camera @param {number} now @returns {Truth} */
@@ -54,11 +55,11 @@ function lastPicture(camera, now) {
   return Number.isNaN(last) ? '' : `last picture ${clock(last, now)}`;
 }
 
-/** @param {number | null} ms the picture's age @returns {Truth} */
-function picture(ms) {
+/** @param {number | null} ms the picture's age @param {boolean} away @returns {Truth} */
+function picture(ms, away) {
   if (ms === null) return { kind: 'waiting', chip: 'waiting', title: 'Waiting for a picture', detail: '' };
   if (ms >= staleAfter) return { kind: 'stale', chip: `stale · ${span(ms)}`, title: '', detail: '' };
-  if (ms >= oldAfter) return { kind: 'old', chip: `${age(ms)} old`, title: '', detail: '' };
+  if (ms >= oldAfter || away) return { kind: 'old', chip: `${age(ms)} old`, title: '', detail: '' };
   return { kind: 'live', chip: 'live', title: '', detail: '' };
 }
 

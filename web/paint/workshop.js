@@ -12,13 +12,13 @@ import { BitmapPainter, ImagePainter } from './painter.js';
 /** More tiles than this are painted by the worker. */
 export const manyTiles = 8;
 
-export class Workshop extends EventTarget {
+export class Workshop {
   /** @type {Worker | null} */ #worker = null;
   /** @type {Map<number, {resolve: (size: Size) => void, reject: (error: Error) => void}>} */ #pending = new Map();
   #next = 1;
   #broken = !('OffscreenCanvas' in globalThis && 'transferControlToOffscreen' in HTMLCanvasElement.prototype);
 
-  /** What a new painter would be: 'page' or 'worker'. Event "change" tells when that becomes another. */
+  /** Where a new painter would paint: 'page' or 'worker'. Screens ask before each picture. */
   get place() {
     return this.#worker ? 'worker' : 'page';
   }
@@ -47,9 +47,7 @@ export class Workshop extends EventTarget {
       this.#worker = worker;
     } catch {
       this.#broken = true;
-      return;
     }
-    this.dispatchEvent(new Event('change'));
   }
 
   /** fail goes back to the page's thread for good. */
@@ -59,7 +57,6 @@ export class Workshop extends EventTarget {
     this.#broken = true;
     for (const { reject } of this.#pending.values()) reject(new Error('the painting thread failed'));
     this.#pending.clear();
-    this.dispatchEvent(new Event('change'));
   }
 
   /** @param {{id: number, width: number, height: number, error?: string}} reply */

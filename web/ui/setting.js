@@ -22,7 +22,7 @@ import { icon } from './icons.js';
  */
 
 const interval = 100; // ms between two commands of one control
-const praise = 2500; // ms that a confirmation stays
+const praise = 4000; // ms that a confirmation stays
 
 export class Setting extends HTMLElement {
   #mark = h('span', { class: 'mark-of' });

@@ -89,15 +89,16 @@ export class Tile extends HTMLElement {
    * @param {object} view
    * @param {number} view.now       the bridge's time
    * @param {boolean} view.paused
+   * @param {boolean} view.away     the bridge is
    * @param {boolean} view.looked   at: a tile that nobody sees gets no pictures, but the bridge does
    * @param {boolean} view.enlarged
    * @returns {Truth}
    */
-  update(camera, { now, paused, looked, enlarged }) {
+  update(camera, { now, paused, away, looked, enlarged }) {
     this.#camera = camera;
     if (!camera.enabled && this.received !== 0) this.#forget();
     const received = looked ? this.received : Math.max(this.received, Date.parse(camera.last_frame_at ?? '') || 0);
-    const is = truth(camera, { now, received, paused });
+    const is = truth(camera, { now, received, paused, away });
     this.kind = is.kind;
     this.dataset.kind = is.kind;
     this.#showVeil(is);

@@ -54,7 +54,7 @@ export class Wall extends HTMLElement {
   /**
    * update shows these cameras.
    * @param {Map<string, Camera>} cameras
-   * @param {{now: number, paused: boolean}} view
+   * @param {{now: number, paused: boolean, away: boolean}} view
    * @returns {Kind[]} how each of them is
    */
   update(cameras, view) {

@@ -5,7 +5,7 @@ import { split, standing, say, widget } from '../../lib/setting.js';
 
 const now = new Date(2026, 10, 21, 14, 5, 10).getTime();
 const camera = { enabled: true, state: 'online', connected: true, address: '10.0.0.7:5', last_frame_at: new Date(2026, 10, 21, 14, 2, 7).toISOString() };
-const is = (changes, received = now, paused = false) => truth({ ...camera, ...changes }, { now, received, paused });
+const is = (changes, received = now, paused = false, away = false) => truth({ ...camera, ...changes }, { now, received, paused, away });
 
 test('a picture is live until it is 3 seconds old, and stale from 10 on', () => {
   const kinds = [0, 2999, 3000, 9999, 10_000].map((age) => is({}, now - age).kind);
@@ -29,6 +29,10 @@ test('switched off and waiting to be adopted come before everything else', () =>
   assert.equal(is({ state: 'pending' }).kind, 'pending');
   assert.equal(is({}, 0).kind, 'waiting');
   assert.equal(is({}, now - 60_000, true).kind, 'paused');
+});
+
+test('nothing is live while the bridge does not answer', () => {
+  assert.deepEqual([is({}, now - 200, false, true).kind, is({}, now - 20_000, false, true).kind], ['old', 'stale']);
 });
 
 test('the glance counts what is live', () => {
