@@ -116,6 +116,7 @@ func send(w http.ResponseWriter, status int, v any) {
 	if err != nil {
 		panic(err) // our own types: cannot be
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // a device may have taken long
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)+1))

@@ -114,6 +114,9 @@ func (s *Server) arrive(r *http.Request) (*visit, *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	u := *r.URL
 	r.URL = &u
+	if u.Path == "" {
+		u.Path = "/"
+	}
 	if s.trusted(v.address) {
 		s.believe(v, r)
 	}

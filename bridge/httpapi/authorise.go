@@ -2,15 +2,10 @@ package httpapi
 
 import (
 	"fmt"
-	"mime"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
@@ -109,7 +104,7 @@ func (s *Server) byToken(v *visit, secret string) error {
 }
 
 func (s *Server) bySession(r *http.Request, v *visit) error {
-	c, err := r.Cookie(cookieName(r))
+	c, err := r.Cookie(cookieName(r, v))
 	if err != nil {
 		return unauthorised(v, "this needs a token: as Bearer, as Basic password, or in ?token=")
 	}
@@ -168,164 +163,4 @@ func unauthorised(v *visit, message string) error {
 		err:    bridge.Errorf(bridge.CodeDenied, "%s", message),
 		header: http.Header{"Www-Authenticate": {challenge}},
 	}
-}
-
-// guesses limits wrong tokens per address: 1 a second, 5 a minute, 20 an hour.
-// IPv6 counts by /64, since every home has one of those.
-type guesses struct {
-	now func() time.Time
-
-	mu    sync.Mutex
-	table map[netip.Prefix]*suspect
-}
-
-// maxSuspects bounds the table; the one silent longest is forgotten.
-const maxSuspects = 10_000
-
-type suspect struct {
-	limits [3]*rate.Limiter
-	last   time.Time
-}
-
-func newGuesses(now func() time.Time) *guesses {
-	return &guesses{now: now, table: map[netip.Prefix]*suspect{}}
-}
-
-func network(a netip.Addr) netip.Prefix {
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, _ := a.Prefix(bits) // the zero Prefix for no address at all
-	return p
-}
-
-// blocked returns how long the address is refused from now on; 0 if it is not.
-func (g *guesses) blocked(a netip.Addr) time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	s := g.table[network(a)]
-	if s == nil {
-		return 0
-	}
-	var wait time.Duration
-	for _, l := range s.limits {
-		if have := l.TokensAt(g.now()); have < 1 {
-			wait = max(wait, time.Duration((1-have)/float64(l.Limit())*float64(time.Second)))
-		}
-	}
-	return wait
-}
-
-// wrong counts one wrong token.
-func (g *guesses) wrong(a netip.Addr) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	s := g.table[network(a)]
-	if s == nil {
-		g.makeRoomLocked()
-		s = &suspect{limits: [3]*rate.Limiter{
-			rate.NewLimiter(rate.Every(time.Second), 1),
-			rate.NewLimiter(rate.Every(time.Minute/5), 5),
-			rate.NewLimiter(rate.Every(time.Hour/20), 20),
-		}}
-		g.table[network(a)] = s
-	}
-	s.last = g.now()
-	for _, l := range s.limits {
-		l.AllowN(s.last, 1)
-	}
-}
-
-func (g *guesses) makeRoomLocked() {
-	if len(g.table) < maxSuspects {
-		return
-	}
-	var oldest netip.Prefix
-	var last time.Time
-	for a, s := range g.table {
-		if last.IsZero() || s.last.Before(last) {
-			oldest, last = a, s.last
-		}
-	}
-	delete(g.table, oldest)
-}
-
-// login exchanges a token for a session cookie: JSON for the page, a form for
-// browsers without scripts.
-func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
-	var in struct {
-		Token string `json:"token"`
-	}
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	form := kind == "application/x-www-form-urlencoded"
-	if form {
-		limitBody(w, r)
-		in.Token = r.PostFormValue("token")
-	} else if err := decode(w, r, &in); err != nil {
-		return err
-	}
-	if s.cfg.Auth {
-		if err := s.openSession(w, r, v, strings.TrimSpace(in.Token)); err != nil {
-			return err
-		}
-	} else if err := s.identify(r, v); err != nil {
-		return err
-	}
-	if form {
-		http.Redirect(w, r, v.prefix+"/", http.StatusSeeOther)
-		return nil
-	}
-	return s.me(w, r, v)
-}
-
-// openSession sets the session cookie if the token is good.
-func (s *Server) openSession(w http.ResponseWriter, r *http.Request, v *visit, token string) error {
-	who, err := s.checkToken(v, token)
-	if err != nil {
-		return err
-	}
-	value, _, ok := s.deps.Auth.Login(token)
-	if !ok {
-		return unauthorised(v, "the token is wrong")
-	}
-	v.who = who
-	s.log.Info("logged in", "name", who.Name, "address", v.address)
-	http.SetCookie(w, sessionCookie(r, v, value, sessionLife))
-	return nil
-}
-
-// logout ends the session of the cookie and takes the cookie away.
-func (s *Server) logout(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if c, err := r.Cookie(cookieName(r)); err == nil && s.cfg.Auth {
-		if err := s.deps.Auth.Logout(c.Value); err != nil {
-			return err
-		}
-	}
-	http.SetCookie(w, sessionCookie(r, v, "", -1))
-	send(w, http.StatusOK, map[string]bool{"ok": true})
-	return nil
-}
-
-// sessionLife is the cookie's, in seconds: that of the session itself.
-const sessionLife = 30 * 24 * 60 * 60
-
-func sessionCookie(r *http.Request, v *visit, value string, age int) *http.Cookie {
-	return &http.Cookie{
-		Name: cookieName(r), Value: value, Path: v.prefix + "/", MaxAge: age,
-		HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteStrictMode,
-	}
-}
-
-// cookieName holds the port that the browser called, because ports of one host
-// share their cookies.
-func cookieName(r *http.Request) string {
-	host := withPort(r.Host, "0")
-	return "espcam_session_" + host[strings.LastIndexByte(host, ':')+1:]
-}
-
-// me says who the caller is.
-func (s *Server) me(w http.ResponseWriter, _ *http.Request, v *visit) error {
-	send(w, http.StatusOK, map[string]any{"name": v.who.Name, "role": v.who.Role, "auth": s.cfg.Auth})
-	return nil
 }

@@ -184,6 +184,10 @@ func TestCookieBehindProxy(t *testing.T) {
 	if c := got.Cookies(); len(c) != 1 || !c[0].Secure || c[0].Path != "/api/hassio_ingress/abc/" {
 		t.Errorf("behind ingress: %v", c)
 	}
+	got = w.get("/?token="+viewerToken, "X-Forwarded-Proto: https", "X-Forwarded-Host: bridge.local")
+	if c := got.Cookies(); len(c) != 1 || !c[0].Secure || c[0].Path != "/cams/" || c[0].Name != "espcam_session_0" {
+		t.Errorf("over TLS at the proxy: %v", c)
+	}
 	if got := w.get("/cams/?token=" + viewerToken); len(got.Cookies()) != 1 || got.Cookies()[0].Path != "/cams/" || got.Header.Get("Location") != "/cams/" {
 		t.Errorf("base path: %v to %q", got.Cookies(), got.Header.Get("Location"))
 	}
@@ -197,6 +201,18 @@ func TestCookieBehindProxy(t *testing.T) {
 		if got := w.get("/?token="+viewerToken, "X-Ingress-Path: "+evil); got.Header.Get("Location") != "/cams/" {
 			t.Errorf("X-Ingress-Path %q: to %q", evil, got.Header.Get("Location"))
 		}
+	}
+}
+
+func TestCookieOverTLS(t *testing.T) {
+	w := open(t, httpapi.Config{Auth: true, TrustedProxies: loopback})
+	proxy := []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: bridge.local:8443"}
+	c := w.get("/?token="+viewerToken, proxy...).Cookies()
+	if len(c) != 1 || !c[0].Secure || c[0].Path != "/" || c[0].Name != "__Host-espcam_session_8443" {
+		t.Fatalf("cookie %v", c)
+	}
+	if got := w.get("/api/v1/me", append(proxy, "Cookie: "+c[0].Name+"="+c[0].Value)...); got.StatusCode != 200 {
+		t.Errorf("with the cookie: %s", got.Status)
 	}
 }
 

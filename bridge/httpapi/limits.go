@@ -3,6 +3,9 @@ package httpapi
 import (
 	"net/netip"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
@@ -49,4 +52,85 @@ func (s *seats) open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.taken
+}
+
+// guesses limits wrong tokens per address: 1 a second, 5 a minute, 20 an hour.
+// IPv6 counts by /64, since every home has one of those.
+type guesses struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	table map[netip.Prefix]*suspect
+}
+
+// maxSuspects bounds the table; the one silent longest is forgotten.
+const maxSuspects = 10_000
+
+type suspect struct {
+	limits [3]*rate.Limiter
+	last   time.Time
+}
+
+func newGuesses(now func() time.Time) *guesses {
+	return &guesses{now: now, table: map[netip.Prefix]*suspect{}}
+}
+
+func network(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // the zero Prefix for no address at all
+	return p
+}
+
+// blocked returns how long the address is refused from now on; 0 if it is not.
+func (g *guesses) blocked(a netip.Addr) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.table[network(a)]
+	if s == nil {
+		return 0
+	}
+	var wait time.Duration
+	for _, l := range s.limits {
+		if have := l.TokensAt(g.now()); have < 1 {
+			wait = max(wait, time.Duration((1-have)/float64(l.Limit())*float64(time.Second)))
+		}
+	}
+	return wait
+}
+
+// wrong counts one wrong token.
+func (g *guesses) wrong(a netip.Addr) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.table[network(a)]
+	if s == nil {
+		g.makeRoomLocked()
+		s = &suspect{limits: [3]*rate.Limiter{
+			rate.NewLimiter(rate.Every(time.Second), 1),
+			rate.NewLimiter(rate.Every(time.Minute/5), 5),
+			rate.NewLimiter(rate.Every(time.Hour/20), 20),
+		}}
+		g.table[network(a)] = s
+	}
+	s.last = g.now()
+	for _, l := range s.limits {
+		l.AllowN(s.last, 1)
+	}
+}
+
+func (g *guesses) makeRoomLocked() {
+	if len(g.table) < maxSuspects {
+		return
+	}
+	var oldest netip.Prefix
+	var last time.Time
+	for a, s := range g.table {
+		if last.IsZero() || s.last.Before(last) {
+			oldest, last = a, s.last
+		}
+	}
+	delete(g.table, oldest)
 }
