@@ -77,6 +77,11 @@ func (c *conn) request(ctx context.Context, id string, m wire.Message) (wire.Res
 	case r := <-answer:
 		return r, r.Err()
 	case <-c.over:
+		select {
+		case r := <-answer: // a camera that restarts answers and hangs up at once
+			return r, r.Err()
+		default:
+		}
 		return wire.Result{}, bridge.Errorf(bridge.CodeUnavailable, "the camera's connection ended before it answered")
 	case <-ctx.Done():
 	}

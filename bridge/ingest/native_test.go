@@ -148,6 +148,36 @@ func TestResultsFindTheirRequest(t *testing.T) {
 	}
 }
 
+// late is a context that lets a request look at its channels only when wait
+// returned.
+type late struct {
+	context.Context
+	wait func()
+}
+
+func (l late) Done() <-chan struct{} { l.wait(); return l.Context.Done() }
+
+// TestAnswerAndHangUp: a camera that restarts answers first and hangs up right
+// behind it. The answer counts, however late it is looked at.
+func TestAnswerAndHangUp(t *testing.T) {
+	d := open(t, ingest.Config{})
+	for i := range 20 { // either channel may be looked at first
+		c := d.camera(t)
+		c.text(hello)
+		s := d.registry.session(t, i)
+		s.heard(t, "hello 24:0a:c4:00:00:01 map[framesize:VGA quality:12]")
+		go func() {
+			c.wantText()
+			c.text(`{"type":"result","id":"1","ok":true}`)
+			c.Close()
+		}()
+		ctx := late{t.Context(), func() { s.endedWith(t, bridge.ReasonLost) }}
+		if err := s.link.Do(ctx, "1", bridge.Action{Name: "restart"}); err != nil {
+			t.Fatalf("Do = %v, though the camera answered", err)
+		}
+	}
+}
+
 func TestRequestsAreBounded(t *testing.T) {
 	d := open(t, ingest.Config{})
 	c, s := d.native(t)
