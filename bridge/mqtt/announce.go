@@ -32,8 +32,9 @@ type entry struct {
 // announced reports whether Home Assistant knows the camera.
 func (e *entry) announced() bool { return len(e.parts) > 0 }
 
-// announce publishes everything, in the order in which Home Assistant needs it:
-// devices, then states, then availability, and last that the bridge is there.
+// announce publishes everything: first who we are, so that a rival hears it before
+// anything of his is overwritten; then in the order in which Home Assistant needs
+// it, devices, states, availability, and last that the bridge is there.
 func (c *Client) announce() {
 	if !c.live {
 		return
@@ -41,6 +42,7 @@ func (c *Client) announce() {
 	c.agenda.drop("announce")
 	c.out.forget()
 	c.sync()
+	c.putInfo(false)
 	c.putBridgeDocument()
 	known := c.present()
 	for _, e := range known {
@@ -50,7 +52,6 @@ func (c *Client) announce() {
 		e.steadily = ""
 		c.putStates(e)
 	}
-	c.putInfo(false)
 	c.putBridgeStats(true)
 	for _, e := range known {
 		c.putAvailability(e)

@@ -3,8 +3,8 @@ package mqtt_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -33,14 +33,20 @@ var brokers = map[string]func(t *testing.T, users ...string) testBroker{
 	"embedded":  newEmbedded,
 }
 
+// freePort is an address that stays free while a broker is restarted: it lies
+// below the ports that the system gives to outgoing connections.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20000+rand.IntN(10000)))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 type mosquitto struct {
@@ -159,6 +165,8 @@ type proxy struct {
 	conns  []net.Conn
 	closed bool
 	wg     sync.WaitGroup
+	frozen chan struct{} // closed by freeze
+	end    chan struct{} // closed by cut
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -167,7 +175,7 @@ func newProxy(t *testing.T, target string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{l: l, target: target}
+	p := &proxy{l: l, target: target, frozen: make(chan struct{}), end: make(chan struct{})}
 	p.wg.Go(p.accept)
 	t.Cleanup(func() { p.cut(); p.wg.Wait() })
 	return p
@@ -189,10 +197,34 @@ func (p *proxy) accept() {
 		if !p.keep(c, up) {
 			return
 		}
-		p.wg.Go(func() { _, _ = io.Copy(up, c); up.Close(); c.Close() })
-		p.wg.Go(func() { _, _ = io.Copy(c, up); up.Close(); c.Close() })
+		p.wg.Go(func() { p.pass(up, c) })
+		p.wg.Go(func() { p.pass(c, up) })
 	}
 }
+
+func (p *proxy) pass(to, from net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		select {
+		case <-p.frozen:
+			<-p.end
+			return
+		default:
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// freeze keeps all connections open and lets nothing through any more.
+func (p *proxy) freeze() { close(p.frozen) }
 
 func (p *proxy) keep(conns ...net.Conn) bool {
 	p.mu.Lock()
@@ -211,6 +243,9 @@ func (p *proxy) cut() {
 	p.l.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.closed {
+		close(p.end)
+	}
 	p.closed = true
 	for _, c := range p.conns {
 		c.Close()

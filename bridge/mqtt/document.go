@@ -206,13 +206,17 @@ func validMAC(s string) bool {
 	return macPattern.MatchString(s) && s != "00:00:00:00:00:00" && s != "ff:ff:ff:ff:ff:ff"
 }
 
-// putBridgeDocument announces the bridge. Each entity names its own
-// availability, but for the connection, which would otherwise be unavailable
-// when it should say that it is off.
+// putBridgeDocument announces the bridge.
 func (c *Client) putBridgeDocument() {
-	if c.topics.discovery == "" {
-		return
+	if c.topics.discovery != "" {
+		c.putRetained(c.topics.document(c.device("bridge")), encode(c.bridgeDocument()), 1, false)
 	}
+}
+
+// bridgeDocument is the bridge's own. Each entity names its own availability, but
+// for the connection, which would otherwise be unavailable when it should say that
+// it is off.
+func (c *Client) bridgeDocument() map[string]any {
 	components := map[string]any{}
 	for _, r := range bridgeRows {
 		part := r.component(c.device("bridge"), c.topics.base+"/bridge/")
@@ -228,9 +232,7 @@ func (c *Client) putBridgeDocument() {
 	if page := c.pageURL(""); page != "" {
 		device["configuration_url"] = page
 	}
-	c.putRetained(c.topics.document(c.device("bridge")), encode(map[string]any{
-		"device": device, "origin": c.origin(), "qos": 1, "components": components,
-	}), 1, false)
+	return map[string]any{"device": device, "origin": c.origin(), "qos": 1, "components": components}
 }
 
 // pageURL is "" unless it is a URL that Home Assistant accepts: a wrong one

@@ -304,6 +304,7 @@ func brokerForgets(r *rig) { restartBroker(r, true) }
 func restartBroker(r *rig, forget bool) {
 	b, ha := r.home(porch(), yard())
 	since := b.Status().Since
+	r.pass(time.Second)
 	r.broker.stop(r.T)
 	r.await("the bridge notices", func() bool { return !b.Status().Connected })
 	if s := b.Status(); !strings.Contains(s.LastError, "MQTT broker") || s.Since.Equal(since) {

@@ -184,8 +184,10 @@ type running struct {
 	stop  func()
 }
 
-func (r *rig) config() mqtt.Config {
-	return mqtt.Config{Broker: r.url(), DiscoveryPrefix: fakeha.Prefix, Name: "home", Version: "0.1.0", ConnectTimeout: 5 * time.Second,
+func (r *rig) config() mqtt.Config { return mqttConfig(r.url()) }
+
+func mqttConfig(url string) mqtt.Config {
+	return mqtt.Config{Broker: url, DiscoveryPrefix: fakeha.Prefix, Name: "home", Version: "0.1.0", ConnectTimeout: 5 * time.Second,
 		PageURL: func(camera string) string { return "http://bridge.local:8080/#" + camera }}
 }
 

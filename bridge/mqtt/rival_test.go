@@ -39,7 +39,7 @@ func secondBridge(r *rig) {
 		return strings.Contains(second.Status().LastError, `the bridge "home" (instance `) &&
 			strings.Contains(second.Status().LastError, `base topic "espcam"`) && strings.Contains(second.Status().LastError, "mqtt.base_topic")
 	})
-	r.pass(3 * time.Minute)
+	r.pass(2 * time.Minute)
 	if second.Status().Connected || second.Status().Published != 0 || !first.Status().Connected {
 		r.Errorf("first %+v, second %+v", first.Status(), second.Status())
 	}
@@ -131,8 +131,8 @@ func (r *rig) oneStays(ha *fakeha.HA, first, second *running, say string) {
 	r.await("one stays", settled)
 	r.pass(30 * time.Second)
 	r.await("one stays", settled)
-	for range 60 {
-		r.pass(2 * time.Second)
+	for range 12 {
+		r.pass(10 * time.Second)
 		if !settled() {
 			r.Fatal("they still fight")
 		}

@@ -145,8 +145,8 @@ func order(r *rig) {
 		return i
 	}
 	sequence := []string{
-		"homeassistant/device/espcam_bridge/config", "homeassistant/device/espcam_porch/config", "homeassistant/device/espcam_yard/config",
-		"espcam/porch/jpeg_quality", "espcam/porch/telemetry", "espcam/yard/telemetry", "espcam/bridge/info",
+		"espcam/bridge/info", "homeassistant/device/espcam_bridge/config", "homeassistant/device/espcam_porch/config", "homeassistant/device/espcam_yard/config",
+		"espcam/porch/jpeg_quality", "espcam/porch/telemetry", "espcam/yard/telemetry", "espcam/bridge/stats",
 		"espcam/porch/availability", "espcam/yard/availability", "espcam/bridge/state",
 	}
 	for i := range sequence[1:] {
