@@ -20,15 +20,21 @@ import (
 
 // ring is a set of keys in memory: the secret of key "k1" is "secret-k1".
 type ring struct {
-	mu   sync.Mutex
-	keys map[string]bridge.Key
+	mu       sync.Mutex
+	keys     map[string]bridge.Key
+	verified func() // happens right after a key was found good, once; may be nil
 }
 
 func (r *ring) VerifyKey(secret string) (bridge.Key, bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	id, ok := strings.CutPrefix(secret, "secret-")
 	k, known := r.keys[id]
+	then := r.verified
+	r.verified = nil
+	r.mu.Unlock()
+	if then != nil {
+		then()
+	}
 	return k, ok && known
 }
 
@@ -683,6 +689,32 @@ func TestRemoveAndRevoke(t *testing.T) {
 			t.Error("the camera or its key came back")
 		}
 	})
+}
+
+// TestRevokedWhileConnecting: a key that is revoked between the moment it was
+// found good and the moment its camera is in lets nobody in.
+func TestRevokedWhileConnecting(t *testing.T) {
+	w := newWorld(t, fleet.Config{})
+	if _, err := w.Add("porch", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	secret, k, err := w.MintKey("porch", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.keys.verified = func() {
+		if err := w.RevokeKey(k.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	d := &device{}
+	s, err := w.Admit(bridge.Claim{Key: secret}, d)
+	if err == nil {
+		defer s.End(bridge.ReasonKeyRevoked)
+	}
+	if _, _, closed := d.seen(); err == nil && !reflect.DeepEqual(closed, []bridge.Reason{bridge.ReasonKeyRevoked}) {
+		t.Errorf("a camera with a revoked key is in; its link was closed for %v", closed)
+	}
 }
 
 func TestProvision(t *testing.T) {

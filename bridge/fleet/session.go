@@ -50,6 +50,9 @@ func (f *Fleet) Admit(c bridge.Claim, l bridge.Link) (bridge.Session, error) {
 	if old != nil {
 		old.link.Close(bridge.ReasonReplaced)
 	}
+	if _, ok := f.keys.VerifyKey(c.Key); !ok {
+		l.Close(bridge.ReasonKeyRevoked) // who revoked it meanwhile did not see this session yet
+	}
 	f.log.Info("camera connected", "camera", s.cam.id, "address", c.Address)
 	return s, nil
 }
