@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -76,7 +75,7 @@ func (d *Demo) Run(ctx context.Context, ready func(*App)) error {
 	return a.Run(ctx)
 }
 
-// config is the configuration that a user would write for the same.
+// config is what a user would write for the same.
 func (d *Demo) config(dir string) (cfg *config.Config, err error) {
 	cfg = config.Default()
 	cfg.Name, cfg.Data = "demo", dir
@@ -86,9 +85,6 @@ func (d *Demo) config(dir string) (cfg *config.Config, err error) {
 	}
 	if cfg.MQTT.Embedded.Listen, err = loopbackAddress("--mqtt", d.MQTT, "1883"); err != nil {
 		return nil, err
-	}
-	for _, c := range demoCameras {
-		cfg.Cameras = append(cfg.Cameras, config.Camera{ID: c.id, Name: c.name, Key: config.NewSecret("wsk_demo_" + rand.Text()), Source: "", KeySource: "demo"})
 	}
 	return cfg, nil
 }
@@ -114,13 +110,21 @@ func loopbackAddress(flag, typed, usual string) (string, error) {
 	return addr, ln.Close()
 }
 
-// demoCameras makes the players. They dial the bridge like boards do.
+// demoCameras makes the players and their keys. They dial the bridge like boards
+// do.
 func (a *App) demoCameras() ([]*fakecam.Camera, error) {
 	var out []*fakecam.Camera
 	for i, c := range demoCameras {
+		if _, err := a.fleet.Add(c.id, "", c.name); err != nil {
+			return nil, err
+		}
+		key, _, err := a.fleet.MintKey(c.id, "")
+		if err != nil {
+			return nil, err
+		}
 		cam, err := fakecam.New(fakecam.Config{
 			URL:     "ws" + strings.TrimPrefix(strings.TrimSuffix(a.PageURL(), "/"), "http"),
-			Key:     a.cfg.Cameras[i].Key.Reveal(),
+			Key:     key,
 			App:     a.cfg.HTTP.App,
 			Room:    c.id,
 			Dialect: string(c.dialect),
