@@ -17,6 +17,10 @@ const removalGap = 2 * time.Second
 // done with the documents.
 const pictureDelay = 2 * time.Second
 
+// firstFigures is the time between a camera's arrival and its first figures that
+// mean something; later ones come every minute.
+const firstFigures = 5 * time.Second
+
 // entry is what the client keeps of a camera between two of its snapshots.
 type entry struct {
 	camera   bridge.Camera
@@ -83,6 +87,9 @@ func (c *Client) entry(cam bridge.Camera) *entry {
 	}
 	if e.camera.Enabled && !cam.Enabled {
 		e.cover = true
+	}
+	if e.camera.State != bridge.Online && cam.State == bridge.Online {
+		c.agenda.in(firstFigures, "figures/"+cam.ID, func() { c.figuresOf(cam.ID) })
 	}
 	e.camera = cam
 	if d := cam.BootedAt.Sub(e.booted); d > 5*time.Second || d < -5*time.Second {
@@ -165,6 +172,7 @@ func (c *Client) remove(id string) {
 	delete(c.entries, id)
 	c.agenda.drop("slim/" + id)
 	c.agenda.drop("lane/" + id)
+	c.agenda.drop("figures/" + id)
 	for mac, owner := range c.macs {
 		if owner == id {
 			delete(c.macs, mac)
@@ -176,11 +184,36 @@ func (c *Client) remove(id string) {
 	if !e.announced() {
 		return
 	}
+	if !c.live {
+		c.missed = append(c.missed, id)
+		return
+	}
+	c.withdraw(id)
+	c.putBridgeStats(false)
+}
+
+// withdraw ends a camera's device.
+func (c *Client) withdraw(id string) {
 	if c.topics.discovery != "" {
 		c.clear(c.topics.document(c.device(id)))
 	}
 	c.clearLater(id)
-	c.putBridgeStats(false)
+}
+
+// withdrawMissed ends the devices of cameras that were removed without a
+// connection, and that the sweep did not find because the broker forgot them: a
+// Home Assistant that ran all the time still has them. It is done once, when that
+// is there again, because it warns of the end of a device that it does not know.
+func (c *Client) withdrawMissed() {
+	if !c.live {
+		return
+	}
+	for _, id := range c.missed {
+		if c.entries[id] == nil {
+			c.withdraw(id)
+		}
+	}
+	c.missed = nil
 }
 
 // clearLater ends a camera's retained topics, and then announces it again if it
@@ -232,6 +265,14 @@ func (c *Client) everyMinute() {
 		c.refresh(e)
 	}
 	c.putBridgeStats(true)
+}
+
+// figuresOf publishes a camera's figures before their minute.
+func (c *Client) figuresOf(id string) {
+	if e := c.entries[id]; e != nil {
+		e.steadily = ""
+		c.onCamera(id)
+	}
 }
 
 // preview publishes a picture of each camera that has a new one.

@@ -132,6 +132,12 @@ func (e *embedded) address() string { return e.addr }
 
 func (e *embedded) start(t *testing.T) {
 	t.Helper()
+	e.bench(t)
+}
+
+// bench starts it for anybody, and returns its address.
+func (e *embedded) bench(t testing.TB) string {
+	t.Helper()
 	b, err := broker.New(broker.Config{Listen: e.addr, Users: e.users}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +151,7 @@ func (e *embedded) start(t *testing.T) {
 		}
 	}()
 	e.end = func() { cancel(); <-done }
+	return b.Addr()
 }
 
 func (e *embedded) stop(*testing.T) {

@@ -15,6 +15,9 @@ const (
 	// birthJitter spreads the announcements of several bridges after Home
 	// Assistant's start.
 	birthJitter = 3 * time.Second
+	// returnTime is how long after a connection Home Assistant should be back too,
+	// if it does not say so itself.
+	returnTime = 30 * time.Second
 )
 
 // connect begins an attempt; its end arrives in c.opened.
@@ -74,6 +77,7 @@ func (c *Client) begin(s *session) {
 	}
 	c.announce()
 	c.agenda.in(sweepDelay, "sweep", c.sweep)
+	c.agenda.in(returnTime, "missed", c.withdrawMissed)
 }
 
 func (c *Client) onLost() {
@@ -157,6 +161,9 @@ func (c *Client) onMessage(m incoming) {
 // retained birth message is old: we have just announced.
 func (c *Client) onBirth(m incoming) {
 	if string(m.payload) == c.cfg.BirthPayload && !m.retained {
-		c.agenda.soon(time.Duration(c.random()*float64(birthJitter)), "announce", c.announce)
+		c.agenda.soon(time.Duration(c.random()*float64(birthJitter)), "announce", func() {
+			c.announce()
+			c.withdrawMissed()
+		})
 	}
 }

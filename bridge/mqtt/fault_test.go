@@ -8,12 +8,16 @@ import (
 	"crypto/x509"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
@@ -203,14 +207,53 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
+// TestWebSocket: the same over ws://, through a small gateway.
+func TestWebSocket(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newEmbedded(t))
+	r.broker.start(t)
+	up := websocket.Upgrader{Subprotocols: []string{"mqtt"}}
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		ws, err := up.Upgrade(w, req, nil)
+		if err != nil {
+			return
+		}
+		defer ws.Close()
+		tcp, err := net.Dial("tcp", r.broker.address())
+		if err != nil {
+			return
+		}
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer tcp.Close()
+		wg.Go(func() {
+			defer ws.Close()
+			buf := make([]byte, 32<<10)
+			for n, err := tcp.Read(buf); err == nil; n, err = tcp.Read(buf) {
+				if ws.WriteMessage(websocket.BinaryMessage, buf[:n]) != nil {
+					return
+				}
+			}
+		})
+		for _, b, err := ws.ReadMessage(); err == nil; _, b, err = ws.ReadMessage() {
+			if _, err := tcp.Write(b); err != nil {
+				return
+			}
+		}
+	}))
+	defer gateway.Close()
+	cfg := r.config()
+	cfg.Broker = "ws" + strings.TrimPrefix(gateway.URL, "http") + "/mqtt"
+	b := r.bridge(cfg, newMemory(), newFleet(porch()))
+	r.await("announced", func() bool { return b.Status().Connected && b.Status().Published > 15 })
+	b.stop()
+}
+
 // TestAccessList: a broker that lets the bridge write but not hear. It works, and
 // says what does not.
 func TestAccessList(t *testing.T) {
 	t.Parallel()
-	m, ok := newMosquitto(t, "home", "right").(*mosquitto)
-	if !ok {
-		return
-	}
+	m := newMosquitto(t, "home", "right").(*mosquitto)
 	acl := m.dir + "/acl"
 	if err := os.WriteFile(acl, []byte("user home\ntopic write espcam/#\ntopic write homeassistant/#\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -326,11 +326,14 @@ func restartBroker(r *rig, forget bool) {
 	r.await("the name is right", func() bool {
 		return slices.Contains(ha.Devices(), fakeha.Device{ID: "espcam_porch", Name: "Renamed meanwhile"})
 	})
-	r.pass(15 * time.Second)
+	r.pass(40 * time.Second)
 	for topic := range r.retained() {
 		if strings.Contains(topic, "yard") {
 			r.Errorf("%s of a camera that was removed meanwhile is left", topic)
 		}
+	}
+	if e := ha.Entity("espcam_yard_camera"); e.Platform != "" {
+		r.Error("Home Assistant still has a camera that was removed meanwhile")
 	}
 	if b.Status().Dropped == 0 {
 		r.Error("the dropped notice is not counted")

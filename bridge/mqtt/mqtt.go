@@ -133,6 +133,7 @@ type Client struct {
 	sweeping  bool
 	told      overview // the bridge's figures, as published
 	entries   map[string]*entry
+	missed    []string          // cameras that were removed while there was no connection
 	macs      map[string]string // camera by MAC: two devices with one MAC become one
 
 	opened  chan opening

@@ -160,6 +160,9 @@ func telemetry(r *rig) {
 	b, ha := r.home(porch())
 	all := r.anyone("espcam/porch/telemetry")
 	r.await("the retained value came", func() bool { return len(all.heard("espcam/porch/telemetry")) == 1 })
+	b.fleet.change("porch", func(c *bridge.Camera) { c.Stats.FPS = 9 })
+	r.is(ha, "espcam_porch_fps", "9") // some seconds after its arrival
+	r.await("that value came", func() bool { return len(all.heard("espcam/porch/telemetry")) == 2 })
 
 	// What changes all the time waits for its minute, and so does a boot time
 	// that only jitters.
@@ -171,7 +174,7 @@ func telemetry(r *rig) {
 	}
 	b.fleet.change("porch", func(c *bridge.Camera) { c.Reported = c.Reported.With(bridge.Settings{"quality": 30}) })
 	r.is(ha, "espcam_porch_jpeg_quality", "30")
-	if got := all.heard("espcam/porch/telemetry"); len(got) != 1 {
+	if got := all.heard("espcam/porch/telemetry"); len(got) != 2 {
 		r.Errorf("figures were published before their time: %v", got)
 	}
 	r.pass(61 * time.Second)

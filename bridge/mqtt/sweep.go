@@ -3,6 +3,7 @@ package mqtt
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -71,6 +72,7 @@ func (c *Client) onDocument(m incoming) {
 		id, below := strings.CutPrefix(id, c.topics.base+"/")
 		if below && !strings.Contains(id, "/") && c.entries[id] == nil && id != "bridge" {
 			c.clearLater(id)
+			c.missed = slices.DeleteFunc(c.missed, func(m string) bool { return m == id })
 		}
 	}
 }
