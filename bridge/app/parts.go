@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 	"github.com/espcam-bridge/espcam-bridge/bridge/broker"
@@ -93,12 +95,28 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 		Ingest: a.ingest,
 		Web:    web.FS(),
 		Sources: httpapi.Sources{
-			Store:   a.store.Check,
+			Store:   seldom(10*time.Second, a.store.Check),
 			MQTT:    a.mqttState,
 			Refused: func() map[bridge.Reason]uint64 { return a.ingest.Stats().Refused },
 		},
 		Log: a.log,
 	})
+}
+
+// seldom repeats check's last answer until it is older than age: a readiness
+// probe must not make the disk write every second.
+func seldom(age time.Duration, check func() error) func() error {
+	var mu sync.Mutex
+	var at time.Time
+	var last error
+	return func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if at.IsZero() || time.Since(at) > age {
+			last, at = check(), time.Now()
+		}
+		return last
+	}
 }
 
 func (a *App) mqttState() (connected bool, why string) {
