@@ -28,14 +28,15 @@ func (f *Fleet) Set(ctx context.Context, id string, s bridge.Settings) (bridge.C
 	}
 	defer release()
 	before := f.desire(c, s)
-	if err := f.save(c); err != nil {
-		return bridge.Camera{}, err
-	}
+	unsaved := f.save(c) // the camera is told all the same: until a restart it holds
 	if err := f.push(ctx, c, s); err != nil {
 		if refused(err) {
 			err = errors.Join(err, f.restore(c, s, before))
 		}
 		return bridge.Camera{}, err
+	}
+	if unsaved != nil {
+		return bridge.Camera{}, unsaved
 	}
 	return f.Camera(id)
 }

@@ -717,6 +717,36 @@ func TestRevokedWhileConnecting(t *testing.T) {
 	}
 }
 
+// TestDiskIsFull: what cannot be saved is said; a camera is told its settings all
+// the same, and one that would be forgotten is not made at all.
+func TestDiskIsFull(t *testing.T) {
+	w := newWorld(t, fleet.Config{})
+	d := &device{}
+	s := w.connect("porch", d)
+	defer s.End(bridge.ReasonNormal)
+	s.Hello(bridge.Device{}, bridge.Capabilities{}, bridge.Settings{"quality": 12})
+	if _, err := w.Set(t.Context(), "porch", bridge.Settings{"quality": 13}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.st.Close(); err != nil { // then every write fails
+		t.Fatal(err)
+	}
+	if _, err := w.Set(t.Context(), "porch", bridge.Settings{"quality": 20}); bridge.CodeOf(err) != bridge.CodeUnavailable || !strings.Contains(err.Error(), "holds only until a restart") {
+		t.Errorf("Set = %v", err)
+	}
+	c, err := w.Camera("porch")
+	if sets, _, _ := d.seen(); err != nil || len(sets) != 2 || c.Reported["quality"] != 20 {
+		t.Errorf("the camera was told %v; reported is %v (%v)", sets, c.Reported, err)
+	}
+	_, _, _, err = w.Provision("yard", "")
+	if bridge.CodeOf(err) != bridge.CodeUnavailable || !strings.Contains(err.Error(), "yard could not be added") {
+		t.Errorf("Provision = %v", err)
+	}
+	if _, err := w.Camera("yard"); bridge.CodeOf(err) != bridge.CodeNotFound {
+		t.Errorf("a camera that could not be saved is there: %v", err)
+	}
+}
+
 func TestProvision(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, fleet.Config{})

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"unicode"
@@ -34,9 +35,20 @@ func (f *Fleet) Add(id, room, name string) (bridge.Camera, error) {
 		return bridge.Camera{}, err
 	}
 	if err := f.save(c); err != nil {
-		return bridge.Camera{}, err
+		f.discard(c)
+		return bridge.Camera{}, bridge.Errorf(bridge.CodeUnavailable, "camera %s could not be added: %w", id, errors.Unwrap(err))
 	}
 	return f.Camera(id)
+}
+
+// discard takes back a camera that could not be saved: keys that it gets later
+// would be saved, and open to nobody after a restart.
+func (f *Fleet) discard(c *camera) {
+	f.mu.Lock()
+	delete(f.cameras, c.id)
+	f.changedLocked(c.id)
+	f.mu.Unlock()
+	f.hub.Remove(c.id)
 }
 
 func (f *Fleet) add(id string, rec record) (*camera, error) {
