@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
@@ -48,7 +49,7 @@ func Open(dir string) (*Store, error) {
 	switch {
 	case err == nil:
 		return &Store{db}, nil
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, bridge.Errorf(bridge.CodeBusy, "%s is in use by another espcam-bridge: stop it, or give this one its own `data:` directory", path)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, bridge.Errorf(bridge.CodeUnavailable, "cannot open %s: %w; the user that runs espcam-bridge must own %s", path, err, dir)
