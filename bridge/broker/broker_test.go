@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -465,6 +466,22 @@ func TestRunEndsWhenTheListenerBreaks(t *testing.T) {
 	err = b.Run(t.Context())
 	if bridge.CodeOf(err) != bridge.CodeUnavailable || !strings.Contains(err.Error(), b.Addr()) {
 		t.Errorf("Run: %v", err)
+	}
+}
+
+// TestNoDescriptorsLeft: a connection that cannot be taken is said once, and the
+// next one is.
+func TestNoDescriptorsLeft(t *testing.T) {
+	log := &lines{}
+	b, err := broker.New(broker.Config{Listen: "127.0.0.1:0"}, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.FailAccepts(syscall.EMFILE, syscall.ECONNABORTED, syscall.ENFILE)
+	run(t, b)
+	connect(t, options(b, "patient", "", ""))
+	if n := strings.Count(log.String(), "cannot take a connection"); n != 1 || !strings.Contains(log.String(), "too many open files") {
+		t.Errorf("want one line about it, got:\n%s", log)
 	}
 }
 

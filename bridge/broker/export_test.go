@@ -2,6 +2,7 @@ package broker
 
 import (
 	"net"
+	"os"
 	"time"
 )
 
@@ -24,5 +25,22 @@ func (b *Broker) Keeps(topic string) bool {
 	return ok
 }
 
-// Break makes the listener fail, as when the process has no descriptors left.
+// Break makes the listener fail for good.
 func (b *Broker) Break() { _ = b.listener.tcp.(*net.TCPListener).SetDeadline(time.Unix(1, 0)) }
+
+// FailAccepts makes the next attempts to take a connection fail.
+func (b *Broker) FailAccepts(errs ...error) { b.listener.tcp = &failing{b.listener.tcp, errs} }
+
+type failing struct {
+	net.Listener
+	errs []error
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	if len(f.errs) == 0 {
+		return f.Listener.Accept()
+	}
+	err := f.errs[0]
+	f.errs = f.errs[1:]
+	return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)}
+}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/listeners"
@@ -21,6 +22,9 @@ const (
 	// takeOverTimeout is how long a connection waits for the end of its
 	// predecessor.
 	takeOverTimeout = 2 * time.Second
+	// acceptPause is the time between two attempts while connections cannot be
+	// taken.
+	acceptPause = 100 * time.Millisecond
 )
 
 // listener accepts connections for the server. It is not the server's own,
@@ -66,14 +70,24 @@ func (l *listener) Address() string { return l.tcp.Addr().String() }
 // Protocol is the kind of listener.
 func (l *listener) Protocol() string { return "tcp" }
 
-// Serve accepts until Close.
+// Serve accepts until Close. A process that has no descriptors left, or a client
+// that left again at once, is no reason to stop.
 func (l *listener) Serve(establish listeners.EstablishFn) {
 	if !l.enter() {
 		return
 	}
 	defer l.wg.Done()
+	var told time.Time
 	for {
 		c, err := l.tcp.Accept()
+		if passing(err) {
+			if time.Since(told) > time.Minute {
+				told = time.Now()
+				l.log.Warn("the embedded MQTT broker cannot take a connection; those that are open go on", "err", err)
+			}
+			time.Sleep(acceptPause)
+			continue
+		}
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
 				l.broken <- err
@@ -88,6 +102,16 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 			c.Close()
 		}
 	}
+}
+
+// passing reports whether the next Accept may succeed.
+func passing(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPROTO} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // enter counts a goroutine that Close waits for, unless Close was called.
