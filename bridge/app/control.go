@@ -61,7 +61,7 @@ func OpenKeys(ctx context.Context, cfg *config.Config) (k Keys, done func() erro
 	case err == nil:
 		return r, func() error { return nil }, nil
 	case errors.Is(err, syscall.EACCES):
-		return nil, nil, bridge.Errorf(bridge.CodeDenied, "the bridge that uses %s runs as another user: run this command as that user", cfg.Data)
+		return nil, nil, bridge.Errorf(bridge.CodeDenied, "%s belongs to another user: run this command as the user that runs the bridge", cfg.Data)
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EINVAL):
 		return nil, nil, fmt.Errorf("the running bridge does not answer on %s: %w", path, err)
 	}
