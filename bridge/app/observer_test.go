@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"strings"
 	"sync"
@@ -30,7 +31,7 @@ type message struct {
 func observe(t *testing.T, broker string) *observer {
 	t.Helper()
 	o := &observer{t: t, latest: map[string][]byte{}}
-	o.client = paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + broker).SetClientID("observer-" + t.Name()).
+	o.client = paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + broker).SetClientID("observer-" + rand.Text()).
 		SetProtocolVersion(4).SetAutoReconnect(false))
 	o.done(o.client.Connect())
 	t.Cleanup(func() { o.client.Disconnect(0) })

@@ -39,69 +39,87 @@ func keysOf(t *testing.T, w *world) map[string]map[string]any {
 	return out
 }
 
+// frontDoor is a world with one provisioned camera.
+type frontDoor struct {
+	*world
+	key, id, wsURL string
+}
+
 // TestStreamHubCamera follows a camera with StreamHub's unmodified sketch from
 // its key to its end, and looks at it in every way there is.
 func TestStreamHubCamera(t *testing.T) {
 	t.Parallel()
 	cfg := configured(t)
 	withTokens(cfg)
-	w := start(t, cfg)
-	w.token = adminToken
-	w.secrets = append(w.secrets, adminToken, viewerToken)
-	mqtt := observe(t, w.mqtt)
+	d := &frontDoor{world: start(t, cfg)}
+	d.token, d.secrets = adminToken, []string{adminToken, viewerToken}
+	mqtt := observe(t, d.mqtt)
+	d.mint(t)
+	cam := connect(t, d.wsURL, d.key, keyInHeader)
+	if ready := cam.welcome(); cam.maxFPS != 15 || !strings.Contains(ready, `"room":"live-Front-Door"`) || !strings.Contains(ready, `"maxFrameBytes":262144`) || !strings.Contains(ready, `"idleTimeoutSec":30`) {
+		t.Errorf("ready is %s", ready)
+	}
+	eventually(t, "the camera is live", func() bool { l := d.lookUp(); return at(l, "active") == true && at(l, "type") == "ws-mjpeg" })
+	d.show(t, cam)
+	// Stats, as early sketches and as later ones send them.
+	cam.stats(-61, -1)
+	eventually(t, "the API knows the RSSI", func() bool { return at(d.camera("front-door"), "stats", "rssi") == -61.0 })
+	cam.stats(-62, 8)
+	mqttShowsStreamHubCamera(t, d.world, mqtt, cam)
+	d.revoke(t, cam)
+}
 
-	// Provisioning: the key in full once, then never again.
-	minted := at(w.call(http.StatusCreated, "POST", "/api/v1/apps/live/ws-ingest", `{"room":"Front-Door","identity":"door-cam"}`), "data")
-	key, id := fmt.Sprint(at(minted, "streamKey")), fmt.Sprint(at(minted, "id"))
-	wsURL := fmt.Sprint(at(minted, "wsUrl"))
-	w.secrets = append(w.secrets, key)
-	if !strings.HasPrefix(key, "wsk_") || !strings.HasPrefix(id, "wsi_") || wsURL != "ws://"+w.addr+"/ingest/ws?app=live&room=Front-Door" {
+// lookUp is StreamHub's question whether somebody is live in a room.
+func (d *frontDoor) lookUp() any {
+	d.t.Helper()
+	return at(d.call(http.StatusOK, "GET", "/api/v1/apps/live/ws-ingest/live/Front-Door", ""), "data")
+}
+
+// mint provisions the camera: the key in full once, then never again.
+func (d *frontDoor) mint(t *testing.T) {
+	t.Helper()
+	minted := at(d.call(http.StatusCreated, "POST", "/api/v1/apps/live/ws-ingest", `{"room":"Front-Door","identity":"door-cam"}`), "data")
+	d.key, d.id, d.wsURL = fmt.Sprint(at(minted, "streamKey")), fmt.Sprint(at(minted, "id")), fmt.Sprint(at(minted, "wsUrl"))
+	d.secrets = append(d.secrets, d.key)
+	if !strings.HasPrefix(d.key, "wsk_") || !strings.HasPrefix(d.id, "wsi_") || d.wsURL != "ws://"+d.addr+"/ingest/ws?app=live&room=Front-Door" {
 		t.Fatalf("minting answered %v", minted)
 	}
 	for field, want := range map[string]string{
-		"room": "Front-Door", "identity": "door-cam", "viewerWsUrl": "ws://" + w.addr + "/live/ws?app=live&room=Front-Door",
-		"mjpegUrl": w.url + "/live/live/Front-Door/mjpeg", "frameUrl": w.url + "/live/live/Front-Door/frame.jpg",
+		"room": "Front-Door", "identity": "door-cam", "viewerWsUrl": "ws://" + d.addr + "/live/ws?app=live&room=Front-Door",
+		"mjpegUrl": d.url + "/live/live/Front-Door/mjpeg", "frameUrl": d.url + "/live/live/Front-Door/frame.jpg",
 	} {
 		if got := at(minted, field); got != want {
 			t.Errorf("%s is %v, want %s", field, got, want)
 		}
 	}
-	lookUp := func() any {
-		return at(w.call(http.StatusOK, "GET", "/api/v1/apps/live/ws-ingest/live/Front-Door", ""), "data")
-	}
-	if k := keysOf(t, w)[id]; k["room"] != "Front-Door" || k["active"] != false || k["streamKey"] == key || !strings.HasPrefix(fmt.Sprint(k["streamKey"]), key[:8]) {
+	if k := keysOf(t, d.world)[d.id]; k["room"] != "Front-Door" || k["active"] != false || k["streamKey"] == d.key || !strings.HasPrefix(fmt.Sprint(k["streamKey"]), d.key[:8]) {
 		t.Errorf("the list has %v", k)
 	}
-	if l := lookUp(); at(l, "active") != false || at(l, "type") != nil {
+	if l := d.lookUp(); at(l, "active") != false || at(l, "type") != nil {
 		t.Errorf("before the camera came, live says %v", l)
 	}
+}
 
-	// The camera, and everything that can look at it.
-	cam := connect(t, wsURL, key, keyInHeader)
-	ready := cam.welcome()
-	if cam.maxFPS != 15 || !strings.Contains(ready, `"room":"live-Front-Door"`) || !strings.Contains(ready, `"maxFrameBytes":262144`) || !strings.Contains(ready, `"idleTimeoutSec":30`) {
-		t.Errorf("ready is %s", ready)
-	}
-	eventually(t, "the camera is live", func() bool { return at(lookUp(), "active") == true && at(lookUp(), "type") == "ws-mjpeg" })
-	page := openPage(t, w)
+// show lets pictures through to all kinds of viewers: every size that libraries
+// write in a way of their own, the limit, and a message in pieces.
+func (d *frontDoor) show(t *testing.T, cam *sketch) {
+	t.Helper()
+	page := openPage(t, d.world)
 	page.send(`{"type":"subscribe","camera":"Front-Door","channel":7}`)
 	viewers := map[string]viewer{
-		"a machine's MJPEG":                 openMachine(t, w, "/live/live/Front-Door/mjpeg?token="+viewerToken),
-		"MJPEG by the alias of old cameras": openMachine(t, w, "/?action=stream&camera=front-door&token="+viewerToken),
-		"a browser's MJPEG":                 openBrowser(t, w, "/live/live/front-door/mjpeg?token="+viewerToken),
-		"MJPEG with early=1":                &browser{stream: openStream(t, w, "/live/live/live-Front-Door/mjpeg?early=1&token="+viewerToken, "Accept: */*")},
-		"StreamHub's viewer":                rawSocket{dialSocket(t, w, "/live/ws?app=live&room=Front-Door")},
+		"a machine's MJPEG":                 openMachine(t, d.world, "/live/live/Front-Door/mjpeg?token="+viewerToken),
+		"MJPEG by the alias of old cameras": openMachine(t, d.world, "/?action=stream&camera=front-door&token="+viewerToken),
+		"a browser's MJPEG":                 openBrowser(t, d.world, "/live/live/front-door/mjpeg?token="+viewerToken),
+		"MJPEG with early=1":                &browser{stream: openStream(t, d.world, "/live/live/live-Front-Door/mjpeg?early=1&token="+viewerToken, "Accept: */*")},
+		"StreamHub's viewer":                rawSocket{dialSocket(t, d.world, "/live/ws?app=live&room=Front-Door")},
 		"the page":                          page,
 	}
 	for name, v := range viewers {
 		showsPlaceholder(t, name, v)
 	}
-	if _, state := w.picture("front-door"); state != "online" {
+	if _, state := d.picture("front-door"); state != "online" {
 		t.Errorf("frame.jpg of a camera without a picture says %s", state)
 	}
-
-	// Every size that libraries write in a way of their own, the limit, and a
-	// message in pieces.
 	sent := [][]byte(nil)
 	for i, size := range []int{1100, 1399, 1400, 65534, 65535, 65536, 200_000, 262_144} {
 		pic := picture(t, i, size)
@@ -113,32 +131,29 @@ func TestStreamHubCamera(t *testing.T) {
 		for name, v := range viewers {
 			shows(t, fmt.Sprintf("%s after %d bytes", name, size), v, pic, sent[:i]...)
 		}
-		if got, state := w.picture("Front-Door"); string(got) != string(pic) || state != "online" {
+		if got, state := d.picture("Front-Door"); string(got) != string(pic) || state != "online" {
 			t.Errorf("frame.jpg has %d bytes and says %s", len(got), state)
 		}
 	}
+}
 
-	// Stats, as early sketches and as later ones send them.
-	cam.stats(-61, -1)
-	eventually(t, "the API knows the RSSI", func() bool { return at(w.camera("front-door"), "stats", "rssi") == -61.0 })
-	cam.stats(-62, 8)
-	mqttShowsStreamHubCamera(t, w, mqtt, cam)
-
-	// The end of the key.
+// revoke ends the key, and with it the connection within a second.
+func (d *frontDoor) revoke(t *testing.T, cam *sketch) {
+	t.Helper()
 	began := time.Now()
-	gone := w.call(http.StatusOK, "DELETE", "/api/v1/apps/live/ws-ingest/"+id, "")
-	if at(gone, "data", "deleted") != true || at(gone, "data", "id") != id {
+	gone := d.call(http.StatusOK, "DELETE", "/api/v1/apps/live/ws-ingest/"+d.id, "")
+	if at(gone, "data", "deleted") != true || at(gone, "data", "id") != d.id {
 		t.Errorf("revoking answered %v", gone)
 	}
 	cam.wantClosed(4401, `{"type":"error","code":"4401","message":"key_revoked"}`)
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("the socket of a revoked key was closed after %v", took)
 	}
-	connect(t, wsURL, key, keyInHeader).wantClosed(4401, `{"type":"error","code":"4401","message":"invalid_key"}`)
-	if k, ok := keysOf(t, w)[id]; ok {
+	connect(t, d.wsURL, d.key, keyInHeader).wantClosed(4401, `{"type":"error","code":"4401","message":"invalid_key"}`)
+	if k, ok := keysOf(t, d.world)[d.id]; ok {
 		t.Errorf("a revoked key is still listed: %v", k)
 	}
-	eventually(t, "nobody is live", func() bool { return at(lookUp(), "active") == false })
+	eventually(t, "nobody is live", func() bool { return at(d.lookUp(), "active") == false })
 }
 
 // mqttShowsStreamHubCamera: a camera without control has its entities, states,
