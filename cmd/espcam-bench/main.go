@@ -77,7 +77,7 @@ func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("espcam-bench", flag.ContinueOnError)
 	f.StringVar(&o.Bridge, "bridge", "bin/espcam-bridge", "the program to measure")
-	f.IntVar(&o.Rounds, "rounds", 3, "rounds of each comparison (1 to 20); the median counts")
+	f.IntVar(&o.Rounds, "rounds", 5, "rounds of each comparison (1 to 20); the median counts")
 	f.DurationVar(&o.Window, "duration", 8*time.Second, "measured time of one run (1s to 2m)")
 	f.StringVar(&o.Only, "only", "", "run only the rows whose name holds this text")
 	if err := f.Parse(args); err != nil {
