@@ -36,13 +36,19 @@ type HA struct {
 	client   paho.Client
 	done     chan struct{} // closed when the process is over
 	wg       sync.WaitGroup
-	docs     map[string][]byte // by config topic
+	docs     map[string]document // by config topic
 	entities map[string]*entity
 	topics   map[string][]*entity
 	devices  map[string]string // name by identifier
 	problems []string
 	ghosts   map[string]string // devices that somebody is via, and nobody announced, with that somebody
 	registry map[string]string // platform by unique id, over restarts
+}
+
+// document is one that was taken.
+type document struct {
+	payload []byte
+	device  DocumentDevice
 }
 
 // Device is what a person sees of one.
@@ -56,7 +62,7 @@ func Start(schema *Schema, broker, user, password string) (*HA, error) {
 
 func (h *HA) boot() error {
 	h.mu.Lock()
-	h.queue, h.docs, h.entities, h.topics = nil, map[string][]byte{}, map[string]*entity{}, map[string][]*entity{}
+	h.queue, h.docs, h.entities, h.topics = nil, map[string]document{}, map[string]*entity{}, map[string][]*entity{}
 	h.devices, h.done, h.wake = map[string]string{}, make(chan struct{}), make(chan struct{}, 1)
 	done, wake := h.done, h.wake
 	h.mu.Unlock()
@@ -195,9 +201,12 @@ func (h *HA) discover(topic string, parts []string, payload []byte) []string {
 		return nil
 	case len(payload) == 0:
 		delete(h.docs, topic)
+		for _, id := range old.device.Identifiers {
+			delete(h.devices, id)
+		}
 		h.forget(func(e *entity) bool { return e.document == topic })
 		return nil
-	case bytes.Equal(old, payload):
+	case bytes.Equal(old.payload, payload):
 		return nil
 	}
 	doc, faults := h.schema.Parse(payload)
@@ -207,7 +216,7 @@ func (h *HA) discover(topic string, parts []string, payload []byte) []string {
 	if doc == nil {
 		return nil
 	}
-	h.docs[topic] = payload
+	h.docs[topic] = document{payload, doc.Device}
 	h.device(topic, doc)
 	return h.populate(topic, doc)
 }
@@ -217,8 +226,8 @@ func (h *HA) device(topic string, doc *Document) {
 	if via := doc.Device.ViaDevice; via != "" && h.devices[via] == "" {
 		h.ghosts[via] = topic // until it is announced: retained documents come in any order
 	}
-	for other, payload := range h.docs {
-		if d, _ := h.schema.Parse(payload); other != topic && d != nil && doc.Device.shares(d.Device) {
+	for other, d := range h.docs {
+		if other != topic && doc.Device.shares(d.device) {
 			h.problem("merge: %s and %s become one device", topic, other)
 		}
 	}
@@ -265,15 +274,6 @@ func (h *HA) forget(which func(*entity) bool) {
 	for t := range h.topics {
 		h.topics[t] = slices.DeleteFunc(h.topics[t], which)
 	}
-	live := map[string]bool{}
-	for _, payload := range h.docs {
-		if d, _ := h.schema.Parse(payload); d != nil {
-			for _, id := range d.Device.Identifiers {
-				live[id] = true
-			}
-		}
-	}
-	maps.DeleteFunc(h.devices, func(id, _ string) bool { return !live[id] })
 }
 
 // Problems returns what the real one would have logged, and what would have
