@@ -274,6 +274,7 @@ func TestCameraIsSwitchedOff(t *testing.T) {
 		}
 	}
 	p.call(http.StatusOK, "PATCH", "/api/v1/cameras/porch", `{"enabled":false}`)
+	off := time.Now()
 	if pic, state := p.picture("porch"); !isPlaceholder(pic) || state != "disabled" {
 		t.Errorf("frame.jpg says %s and shows %d bytes", state, len(pic))
 	}
@@ -281,7 +282,9 @@ func TestCameraIsSwitchedOff(t *testing.T) {
 		t.Errorf("a fresh picture of it: %d", r.status)
 	}
 	for name, v := range viewers {
-		showsPlaceholder(t, name, v)
+		if showsPlaceholder(t, name, v); time.Since(off) > 4*time.Second { // a picture that stays is repeated after 5 s
+			t.Errorf("%s showed the camera for %v after it was switched off", name, time.Since(off))
+		}
 	}
 	p.seen("disabled", func(c map[string]any) bool { return c["state"] == "disabled" && c["enabled"] == false })
 	p.mqtt.wants("espcam/porch/availability", "offline")
