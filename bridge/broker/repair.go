@@ -19,8 +19,8 @@ type repair struct {
 	// The server reads its tree of retained messages without a lock while it
 	// answers a subscription, and a string that is read while it is written may
 	// end the program. So whoever changes the tree holds gate, and whoever answers
-	// a subscription holds it for reading. The server calls the hooks around both
-	// without anything in between that waits.
+	// a subscription holds it for reading. In between the server waits for nothing
+	// but, at worst, a write to that same client, which has writeTimeout.
 	gate      sync.RWMutex
 	changing  atomic.Pointer[mochi.Client] // whose message holds gate
 	answering sync.Map                     // clients that hold gate for reading

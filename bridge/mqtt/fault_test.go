@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -18,6 +20,9 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
@@ -275,6 +280,42 @@ func TestAccessList(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	r.await("announced", func() bool { return b.Status().Published > 15 })
+}
+
+// guard is the access list of a broker that refuses subscriptions to commands.
+type guard struct{ mochi.HookBase }
+
+func (*guard) ID() string { return "guard" }
+
+func (*guard) Provides(b byte) bool { return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck }
+
+func (*guard) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+
+func (*guard) OnACLCheck(_ *mochi.Client, topic string, write bool) bool {
+	return write || !strings.HasSuffix(topic, "/set")
+}
+
+// TestRefusedSubscription: unlike Mosquitto, some brokers say what one may not
+// read.
+func TestRefusedSubscription(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mochi.New(&mochi.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err := errors.Join(s.AddHook(&guard{}, nil), s.AddListener(listeners.NewNet("x", l)), s.Serve()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // its clients are gone by then
+	r := newRig(t, nil)
+	cfg := mqttConfig("mqtt://" + l.Addr().String())
+	cfg.Username = "home"
+	b := r.bridge(cfg, newMemory(), newFleet(porch()))
+	r.await("connected all the same", func() bool { return b.Status().Connected && b.Status().Published > 15 })
+	if s := b.Status().LastError; !strings.Contains(s, `does not let user "home" read [espcam/+/+/set espcam/+/set]`) {
+		t.Error(s)
+	}
+	b.stop()
 }
 
 // TestWithoutDiscovery: states and commands for those who want no Home Assistant.
