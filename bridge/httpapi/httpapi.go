@@ -13,9 +13,11 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -53,6 +55,7 @@ type Timing struct {
 	Recheck time.Duration // between two looks at whether a viewer still may: 30 s
 	Fresh   time.Duration // that a snapshot waits for a fresh picture: 5 s
 	Stats   time.Duration // between two figures of one camera on the page: 2 s
+	Silence time.Duration // that the page's socket may say nothing, not even a pong: 75 s
 }
 
 // Deps are the parts that a Server stands on.
@@ -179,6 +182,7 @@ func withDefaults(c Config) Config {
 		{&c.Timing.Recheck, 30 * time.Second},
 		{&c.Timing.Fresh, 5 * time.Second},
 		{&c.Timing.Stats, 2 * time.Second},
+		{&c.Timing.Silence, 75 * time.Second},
 	} {
 		if *t.value == 0 {
 			*t.value = t.usual
@@ -199,8 +203,27 @@ func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16<<10 - 4<<10, // net/http adds 4 KiB of slack
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          stdlog.New(&serverLog{log: log}, "", 0),
 	}
+}
+
+// serverLog takes net/http's own lines. Most tell of a client that hung up; that
+// no connection can be accepted is told aloud, once a minute.
+type serverLog struct {
+	log  *slog.Logger
+	mu   sync.Mutex
+	told time.Time
+}
+
+func (l *serverLog) Write(line []byte) (int, error) {
+	level, now := slog.LevelDebug, time.Now()
+	l.mu.Lock()
+	if bytes.Contains(line, []byte("Accept error")) && now.Sub(l.told) > time.Minute {
+		level, l.told = slog.LevelWarn, now
+	}
+	l.mu.Unlock()
+	l.log.Log(context.Background(), level, "http server", "err", string(bytes.TrimSpace(line)))
+	return len(line), nil
 }
 
 // farewell is how long Close lets streams and sockets end by themselves.

@@ -36,7 +36,7 @@ func (k *socket) read() {
 		if err != nil {
 			return
 		}
-		if err := k.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
+		if err := k.conn.SetReadDeadline(time.Now().Add(k.cfg.Timing.Silence)); err != nil {
 			return
 		}
 		b, err := io.ReadAll(io.LimitReader(rd, maxMessage+1))

@@ -59,7 +59,7 @@ func (s *Server) pageSocket(w http.ResponseWriter, r *http.Request, v *visit) er
 		return err
 	}
 	defer leave()
-	conn, release, err := s.upgrade(w, r)
+	conn, release, err := s.upgrade(w, r, s.cfg.Timing.Silence)
 	if err != nil {
 		return err
 	}

@@ -663,6 +663,21 @@ func TestCloseEndsPages(t *testing.T) {
 	<-ended
 }
 
+// TestAViewerThatOnlyReadsStays: StreamHub's viewers need not answer pings.
+func TestAViewerThatOnlyReadsStays(t *testing.T) {
+	w := open(t, httpapi.Config{Timing: httpapi.Timing{Silence: 100 * time.Millisecond, Repeat: 50 * time.Millisecond}})
+	w.publish("porch", picture(2000))
+	raw := w.dialSocket("/live/ws?room=porch")
+	if err := raw.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 { // over 500 ms
+		if _, _, err := raw.ReadMessage(); err != nil {
+			t.Fatalf("cut off after %d pictures: %v", i, err)
+		}
+	}
+}
+
 func TestRawSocket(t *testing.T) {
 	w := open(t, httpapi.Config{})
 	one := picture(4000)

@@ -35,11 +35,12 @@ type wsConn struct {
 	bufs  net.Buffers
 }
 
-// silence is how long a viewer's socket may say nothing, not even a pong.
-const silence = 75 * time.Second
+// forEver is the patience with a client that is never asked for a pong.
+const forEver time.Duration = 0
 
-// upgrade turns the request into a WebSocket. The caller calls release.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (c *wsConn, release func(), err error) {
+// upgrade turns the request into a WebSocket. It ends when the client says
+// nothing for as long as patience, not even a pong. The caller calls release.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, patience time.Duration) (c *wsConn, release func(), err error) {
 	if !isUpgrade(r) {
 		return nil, nil, &answer{
 			status: http.StatusUpgradeRequired, header: http.Header{"Upgrade": {"websocket"}},
@@ -58,7 +59,12 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (c *wsConn, rel
 	}
 	c = &wsConn{Conn: ws, timeout: s.cfg.Timing.Write}
 	tune(ws.NetConn())
-	heard := func() error { return ws.SetReadDeadline(time.Now().Add(silence)) }
+	heard := func() error {
+		if patience == forEver {
+			return nil
+		}
+		return ws.SetReadDeadline(time.Now().Add(patience))
+	}
 	ws.SetPongHandler(func(string) error { return heard() })
 	ws.SetPingHandler(func(data string) error {
 		if err := heard(); err != nil {
@@ -132,7 +138,9 @@ func (s *Server) rawSocket(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	}
 	defer leave()
-	c, release, err := s.upgrade(w, r)
+	// It may be a client that only reads. One that is gone is noticed by the
+	// write deadline, since a picture is sent every few seconds at least.
+	c, release, err := s.upgrade(w, r, forEver)
 	if err != nil {
 		return err
 	}
