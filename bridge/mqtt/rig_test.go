@@ -307,7 +307,7 @@ func (r *rig) anyone(filter string) *anyone {
 	r.Helper()
 	a := &anyone{rig: r}
 	a.client = paho.NewClient(paho.NewClientOptions().AddBroker(r.url()).SetClientID(fmt.Sprintf("any-%p", a)).
-		SetProtocolVersion(4).SetAutoReconnect(false).
+		SetProtocolVersion(4).SetAutoReconnect(false).SetWriteTimeout(5 * time.Second).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 			a.mu.Lock()
 			defer a.mu.Unlock()

@@ -47,8 +47,10 @@ func TestSuite(t *testing.T) {
 		"copied directory":   copiedDirectory,
 		"same moment":        sameMoment,
 	}
+	t.Parallel()
 	for name, start := range brokers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for _, c := range slices.Sorted(maps.Keys(cases)) {
 				t.Run(c, func(t *testing.T) {
 					t.Parallel()

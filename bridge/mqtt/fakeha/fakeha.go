@@ -68,7 +68,7 @@ func (h *HA) boot() error {
 	h.mu.Unlock()
 	o := paho.NewClientOptions().AddBroker(h.broker).SetUsername(h.user).SetPassword(h.password).
 		SetClientID(fmt.Sprintf("ha-%p", h)).SetProtocolVersion(4).SetCleanSession(true).SetOrderMatters(true).
-		SetAutoReconnect(true).SetMaxReconnectInterval(100 * time.Millisecond).SetConnectTimeout(5 * time.Second).
+		SetAutoReconnect(true).SetMaxReconnectInterval(100 * time.Millisecond).SetConnectTimeout(5 * time.Second).SetWriteTimeout(2 * time.Second).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { h.receive(m) }).
 		SetOnConnectHandler(func(c paho.Client) { h.subscribeAll(c) })
 	h.client = paho.NewClient(o)
@@ -143,7 +143,13 @@ func (h *HA) work(done, wake chan struct{}) {
 		h.queue, h.busy = nil, true
 		h.mu.Unlock()
 		for _, m := range queue {
-			if topics := h.handle(m); len(topics) > 0 {
+			topics := h.handle(m)
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if len(topics) > 0 {
 				filters := map[string]byte{}
 				for _, t := range topics {
 					filters[t] = 1
@@ -248,7 +254,9 @@ func (h *HA) populate(topic string, doc *Document) []string {
 			h.forget(func(o *entity) bool { return o.document == topic && o.key == key && o.platform == e.platform })
 			continue
 		}
+		var before []string // topics that it listens to already, and is not told again
 		if old := h.entities[e.unique]; old != nil {
+			before = old.listens()
 			if old.document != topic || old.key != key || old.platform != e.platform {
 				h.problem("ERROR Platform mqtt does not generate unique IDs. ID %s already exists", e.unique)
 				continue
@@ -263,7 +271,9 @@ func (h *HA) populate(topic string, doc *Document) []string {
 		h.entities[e.unique] = e
 		for _, t := range e.listens() {
 			h.topics[t] = append(h.topics[t], e)
-			topics = append(topics, t)
+			if !slices.Contains(before, t) {
+				topics = append(topics, t)
+			}
 		}
 	}
 	return topics
