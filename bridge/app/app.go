@@ -187,7 +187,7 @@ func Port(addr string) (host, port string) {
 }
 
 // shutdownTime bounds how long open requests may take to end.
-const shutdownTime = 5 * time.Second
+const shutdownTime = 4 * time.Second
 
 // Run serves until ctx ends or a part breaks, stops everything and returns what
 // broke, if anything.

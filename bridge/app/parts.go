@@ -95,12 +95,20 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 		Ingest: a.ingest,
 		Web:    web.FS(),
 		Sources: httpapi.Sources{
-			Store:   seldom(10*time.Second, a.store.Check),
+			Store:   seldom(10*time.Second, a.diskState),
 			MQTT:    a.mqttState,
 			Refused: func() map[bridge.Reason]uint64 { return a.ingest.Stats().Refused },
 		},
 		Log: a.log,
 	})
+}
+
+// diskState says whether what people asked for survives a restart.
+func (a *App) diskState() error {
+	if n := a.fleet.Unsaved(); n > 0 {
+		return bridge.Errorf(bridge.CodeUnavailable, "%d cameras could not be saved: is the disk of %s full?", n, a.cfg.Data)
+	}
+	return a.store.Check()
 }
 
 // seldom repeats check's last answer until it is older than age: a readiness

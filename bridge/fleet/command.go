@@ -144,10 +144,19 @@ func (f *Fleet) current(c *camera) (*session, string) {
 }
 
 func (f *Fleet) away(c *camera, s bridge.Settings) error {
-	if _, timed := s[bridge.TimedLED]; timed {
+	if len(lasting(s)) == 0 {
 		return bridge.Errorf(bridge.CodeUnavailable, "%s is not connected", c.id)
 	}
-	return bridge.Errorf(bridge.CodeTimeout, "%s is not connected: %s stays desired and is set when it returns", c.id, strings.Join(s.Names(), ", "))
+	return bridge.Errorf(bridge.CodeTimeout, "%s is not connected: %s when it returns", c.id, kept(s))
+}
+
+// kept says what of s is a wish for later.
+func kept(s bridge.Settings) string {
+	names := lasting(s).Names()
+	if len(names) == 1 {
+		return names[0] + " stays desired and is set"
+	}
+	return strings.Join(names, ", ") + " stay desired and are set"
 }
 
 // explain turns a link's error into a sentence.
@@ -155,7 +164,10 @@ func (f *Fleet) explain(ctx context.Context, c *camera, s bridge.Settings, err e
 	if ctx.Err() == nil && refused(err) {
 		return err
 	}
-	return bridge.Errorf(bridge.CodeTimeout, "%s did not answer (%w): %s stays desired and is set when it answers", c.id, err, strings.Join(s.Names(), ", "))
+	if len(lasting(s)) == 0 {
+		return bridge.Errorf(bridge.CodeTimeout, "%s did not answer: %w", c.id, err)
+	}
+	return bridge.Errorf(bridge.CodeTimeout, "%s did not answer (%w): %s when it answers", c.id, err, kept(s))
 }
 
 // inForce notes what the camera acknowledged. Where it chose another value than

@@ -93,6 +93,8 @@ type camera struct {
 	figures     bridge.Stats // the device's own
 	flips       []time.Time  // replacements of a live connection, within the last minute
 
+	unsaved bool // the last write failed
+
 	turn    chan struct{} // holds the one command under way
 	waiting chan struct{} // holds those that wait for their turn
 	saving  sync.Mutex    // orders writes to the store
@@ -234,10 +236,50 @@ func (f *Fleet) save(c *camera) error {
 	if !known {
 		return nil // removed meanwhile
 	}
-	if err := f.table.Put(c.id, rec); err != nil {
+	err := f.table.Put(c.id, rec)
+	f.mu.Lock()
+	retry := err != nil && !c.unsaved
+	c.unsaved = err != nil
+	f.mu.Unlock()
+	if retry {
+		time.AfterFunc(saveAgain, func() { f.saveLater(c) })
+	}
+	if err != nil {
 		return bridge.Errorf(bridge.CodeUnavailable, "%s could not be saved and holds only until a restart: %w", c.id, err)
 	}
 	return nil
+}
+
+// saveAgain is how long after a failed write, such as on a full disk, the next
+// one is tried.
+const saveAgain = 30 * time.Second
+
+// saveLater tries again what the disk did not take, until it does.
+func (f *Fleet) saveLater(c *camera) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !c.unsaved {
+		return
+	}
+	c.unsaved = false // so that a further failure tries once more
+	f.goLocked(func() {
+		if err := f.save(c); err != nil {
+			f.log.Warn("still not saved", "camera", c.id, "err", err)
+		}
+	})
+}
+
+// Unsaved is how many cameras the disk did not take as they are now.
+func (f *Fleet) Unsaved() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, c := range f.cameras {
+		if c.unsaved {
+			n++
+		}
+	}
+	return n
 }
 
 // Close ends repairs under way and stops timers. Sessions that are still open

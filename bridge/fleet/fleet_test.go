@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -738,6 +739,9 @@ func TestDiskIsFull(t *testing.T) {
 	if sets, _, _ := d.seen(); err != nil || len(sets) != 2 || c.Reported["quality"] != 20 {
 		t.Errorf("the camera was told %v; reported is %v (%v)", sets, c.Reported, err)
 	}
+	if n := w.Unsaved(); n != 1 {
+		t.Errorf("%d cameras count as not saved, want 1", n)
+	}
 	_, _, _, err = w.Provision("yard", "")
 	if bridge.CodeOf(err) != bridge.CodeUnavailable || !strings.Contains(err.Error(), "yard could not be added") {
 		t.Errorf("Provision = %v", err)
@@ -745,6 +749,44 @@ func TestDiskIsFull(t *testing.T) {
 	if _, err := w.Camera("yard"); bridge.CodeOf(err) != bridge.CodeNotFound {
 		t.Errorf("a camera that could not be saved is there: %v", err)
 	}
+}
+
+// TestWhatTheDiskDidNotTakeIsTriedAgain lets the disk fail, and looks whether it
+// is asked again by itself.
+func TestWhatTheDiskDidNotTakeIsTriedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, fleet.Config{})
+		var tried atomic.Int32
+		w.Fleet.Close()
+		var err error
+		w.Fleet, err = fleet.Open(t.Context(), w.cfg, w.st, w.hub, w.keys, slog.New(counter{&tried}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Add("porch", "", "")
+		w.st.Close()
+		if err := w.Rename("porch", "Porch"); bridge.CodeOf(err) != bridge.CodeUnavailable {
+			t.Fatalf("Rename = %v", err)
+		}
+		time.Sleep(95 * time.Second)
+		synctest.Wait()
+		if n := tried.Load(); n != 3 || w.Unsaved() != 1 {
+			t.Errorf("within 95 s the disk was asked %d times again, %d cameras are not saved", n, w.Unsaved())
+		}
+	})
+}
+
+// counter counts the lines that tell of a further failure to save.
+type counter struct{ n *atomic.Int32 }
+
+func (counter) Enabled(context.Context, slog.Level) bool { return true }
+func (c counter) WithAttrs([]slog.Attr) slog.Handler     { return c }
+func (c counter) WithGroup(string) slog.Handler          { return c }
+func (c counter) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "still not saved" {
+		c.n.Add(1)
+	}
+	return nil
 }
 
 func TestProvision(t *testing.T) {

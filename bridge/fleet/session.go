@@ -84,6 +84,7 @@ func (f *Fleet) enter(c bridge.Claim, k bridge.Key, l bridge.Link) (s, old *sess
 	}
 	if cam.rec.Dialect == "" {
 		f.setDialectLocked(cam, bridge.StreamHub)
+		f.goLocked(func() { f.saveOrNotify(cam) })
 	}
 	f.changedLocked(cam.id)
 	return s, old, nil
