@@ -216,13 +216,13 @@ type serverLog struct {
 }
 
 func (l *serverLog) Write(line []byte) (int, error) {
-	level, now := slog.LevelDebug, time.Now()
+	say, now := l.log.Debug, time.Now()
 	l.mu.Lock()
 	if bytes.Contains(line, []byte("Accept error")) && now.Sub(l.told) > time.Minute {
-		level, l.told = slog.LevelWarn, now
+		say, l.told = l.log.Warn, now
 	}
 	l.mu.Unlock()
-	l.log.Log(context.Background(), level, "http server", "err", string(bytes.TrimSpace(line)))
+	say("http server", "err", string(bytes.TrimSpace(line)))
 	return len(line), nil
 }
 

@@ -241,7 +241,7 @@ func TestExitCodes(t *testing.T) {
 		{"HTTP port in use", httpTaken, []string{"serve"}, 1, "http.listen: cannot listen on " + taken.Addr().String()},
 		{"MQTT port in use", mqttTaken, []string{"serve"}, 1, "mqtt.embedded.listen"},
 		{"TLS files are missing", noTLS, []string{"serve"}, 1, "none.pem"},
-		{"demo on a public address", "", []string{"demo", "--http", "0.0.0.0:0"}, 1, "only host:port of this machine"},
+		{"demo on a public address", "", []string{"demo", "--http", "0.0.0.0:0"}, 2, "only host:port of this machine"},
 		{"health of nothing", httpTaken + "x", []string{"health"}, 1, "does not answer"},
 		{"keys add of a bad id", configured(t, quiet), []string{"keys", "add", "Front Porch"}, 2, "lower-case letters"},
 		{"keys add without an id", "", []string{"keys", "add"}, 2, "accepts 1 arg"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/espcam-bridge/espcam-bridge/bridge"
 	"github.com/espcam-bridge/espcam-bridge/bridge/app"
 )
 
@@ -51,7 +52,11 @@ func demoCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			d.Version, d.Log = version, logger(d.LogConfig(), c.ErrOrStderr())
-			return d.Run(c.Context(), func(a *app.App) { welcome(c.OutOrStdout(), a) })
+			err := d.Run(c.Context(), func(a *app.App) { welcome(c.OutOrStdout(), a) })
+			if bridge.CodeOf(err) == bridge.CodeInvalid {
+				return usage{err}
+			}
+			return err
 		},
 	}
 	c.Flags().StringVar(&d.HTTP, "http", "", "listen here for the page (host:port of this machine; default 127.0.0.1:8080, or a free port)")
