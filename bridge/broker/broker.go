@@ -25,6 +25,7 @@ import (
 	"syscall"
 
 	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
@@ -103,7 +104,17 @@ func (b *Broker) assemble() error {
 			return err
 		}
 	}
+	b.listener.goodbye = b.goodbye
 	return b.server.AddListener(b.listener)
+}
+
+// goodbye tells the clients that the broker stops, and hangs up.
+func (b *Broker) goodbye() {
+	for _, cl := range b.server.Clients.GetAll() {
+		if cl.Net.Listener == b.listener.ID() && !cl.Closed() {
+			_ = b.server.DisconnectClient(cl, packets.ErrServerShuttingDown) // one who left needs no goodbye
+		}
+	}
 }
 
 func options(cfg Config, log *slog.Logger) *mochi.Options {

@@ -440,6 +440,41 @@ func TestCloseWithClients(t *testing.T) {
 	}
 }
 
+// TestCloseWhileClientsLeave: the server's own goodbye could wait for ever for a
+// client that left at that moment.
+func TestCloseWhileClientsLeave(t *testing.T) {
+	for range 20 {
+		b, err := broker.New(broker.Config{Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.Run(ctx) }()
+		var clients []raw
+		for i := range 40 {
+			r := dial(t, b)
+			r.connect(4, fmt.Sprint("client-", i), "", "")
+			r.code()
+			clients = append(clients, r)
+		}
+		var leaving sync.WaitGroup
+		for _, r := range clients {
+			leaving.Go(func() { r.Close() })
+		}
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the broker did not stop")
+		}
+		leaving.Wait()
+	}
+}
+
 func TestWarningsOfTheServer(t *testing.T) {
 	b, log := start(t, broker.Config{})
 	for i := range 3 {

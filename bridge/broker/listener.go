@@ -38,6 +38,8 @@ type listener struct {
 	hello  time.Duration
 	write  time.Duration
 
+	goodbye func() // tells the clients that the broker stops; set before the server knows the listener
+
 	refused atomic.Int64
 	wg      sync.WaitGroup // accepting, and one per connection
 
@@ -175,7 +177,10 @@ func (l *listener) takeOver(id string, c *conn) {
 }
 
 // Close stops accepting, says goodbye to the clients, and waits for them.
-func (l *listener) Close(goodbye listeners.CloseFn) {
+//
+// It does not use the server's own way to say goodbye: that takes the lock of the
+// list of clients twice, and waits for ever if a client leaves in between.
+func (l *listener) Close(listeners.CloseFn) {
 	l.mu.Lock()
 	again := l.closed
 	l.closed = true
@@ -191,7 +196,7 @@ func (l *listener) Close(goodbye listeners.CloseFn) {
 	for _, c := range open {
 		c.hurry()
 	}
-	goodbye(l.ID())
+	l.goodbye()
 	for _, c := range open {
 		c.Close()
 	}
