@@ -50,7 +50,13 @@ func (a *App) newMQTT(version string) (*mqtt.Client, error) {
 		cfg.Broker = a.broker.URL()
 		cfg.Username, cfg.Password = a.broker.Credentials()
 	}
-	return mqtt.New(cfg, mqtt.Deps{Fleet: a.fleet, Pictures: a.hub, Store: texts, Log: a.log})
+	return mqtt.New(cfg, mqtt.Deps{
+		Fleet:       a.fleet,
+		Pictures:    a.hub,
+		Store:       texts,
+		Log:         a.log,
+		Placeholder: func(c bridge.Camera) []byte { return a.api.Placeholder(c) }, // made after us
+	})
 }
 
 // publicURL is where people find the page, or one camera on it: by the first

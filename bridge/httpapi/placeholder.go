@@ -77,6 +77,10 @@ func (p *painter) placeholder(c bridge.Camera) bridge.Frame {
 	return f
 }
 
+// Placeholder draws what a camera without a picture shows: its name, and why, as
+// JPEG. Callers must not change the bytes.
+func (s *Server) Placeholder(c bridge.Camera) []byte { return s.painter.placeholder(c).JPEG() }
+
 // forget drops the drawing of a camera that is gone.
 func (p *painter) forget(camera string) {
 	p.mu.Lock()
