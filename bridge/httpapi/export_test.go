@@ -23,10 +23,13 @@ func NewViewer(write func([]byte) error, skipped func()) Viewer {
 	return Viewer{newViewer(outlet{form: bridge.Frame.JPEG, write: write, skipped: skipped}, 0, time.Now)}
 }
 
-func (v Viewer) Offer(f bridge.Frame)     { v.v.Offer(f) }
-func (v Viewer) Show(f bridge.Frame) bool { return v.v.show(f) }
-func (v Viewer) Drain() error             { return v.v.drain() }
-func (v Viewer) SwitchedOff() bool        { return v.v.switchedOff() }
+func (v Viewer) Offer(f bridge.Frame) { v.v.Offer(f) }
+func (v Viewer) Show(f bridge.Frame) bool {
+	return v.v.show(func() bridge.Frame { return f })
+}
+func (v Viewer) ShowWhat(picture func() bridge.Frame) bool { return v.v.show(picture) }
+func (v Viewer) Drain() error                              { return v.v.drain() }
+func (v Viewer) SwitchedOff() bool                         { return v.v.switchedOff() }
 
 // Turns returns the channels in the order in which a page's writer serves them
 // when all of them always have a frame.

@@ -165,7 +165,7 @@ func (s *Server) view(o outlet, fps float64, v *visit, left <-chan struct{}) {
 	feed.Join(viewer)
 	defer feed.Leave(viewer)
 	picture := func() bridge.Frame { return s.picture(camera) }
-	if viewer.show(picture()) {
+	if viewer.show(picture) {
 		viewer.run(watch{left: left, closing: s.done, still: v.still, picture: picture, timing: s.cfg.Timing})
 	}
 }

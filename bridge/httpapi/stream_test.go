@@ -238,9 +238,14 @@ func TestViewer(t *testing.T) {
 	if v.Show(bridge.Frame{}) {
 		t.Error("nothing counts as something to show")
 	}
+	v.ShowWhat(func() bridge.Frame {
+		v.Offer(numbered(10)) // while a placeholder is drawn
+		return numbered(0)
+	})
+	expect("a frame that came before its placeholder", 3010)
 	v.Show(numbered(0)) // a placeholder
-	v.Offer(numbered(10))
-	expect("back", 3010)
+	v.Offer(numbered(11))
+	expect("back", 3011)
 }
 
 func TestStreamEnds(t *testing.T) {

@@ -61,12 +61,21 @@ func (v *viewer) Offer(f bridge.Frame) {
 // End closes the connection of a camera that was removed.
 func (v *viewer) End() { v.once.Do(func() { close(v.removed) }) }
 
-// show sends f whatever the pace, but never after a newer one. A placeholder
-// has no number. It reports whether there was anything to show.
-func (v *viewer) show(f bridge.Frame) bool {
+// show sends what there is to see now, whatever the pace, but never after a newer
+// frame: a placeholder has no number, so it is dropped if a frame came while it
+// was drawn. It reports whether there was anything to show.
+func (v *viewer) show(picture func() bridge.Frame) bool {
+	v.mu.Lock()
+	before := v.seq
+	v.mu.Unlock()
+	f := picture()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !f.IsZero() && (f.Seq == 0 || f.Seq >= v.seq) {
+	late := f.Seq < v.seq
+	if f.Seq == 0 {
+		late = v.seq != before
+	}
+	if !f.IsZero() && !late {
 		v.sendLocked(f)
 	}
 	return !f.IsZero()
@@ -174,14 +183,14 @@ func (v *viewer) run(w watch) {
 		case <-repeat.C:
 			wait := w.timing.Repeat - v.idle()
 			if wait <= 0 {
-				if !v.show(w.picture()) {
+				if !v.show(w.picture) {
 					return
 				}
 				wait = w.timing.Repeat
 			}
 			repeat.Reset(wait)
 		case <-v.wake:
-			if v.switchedOff() && !v.show(w.picture()) || v.drain() != nil {
+			if v.switchedOff() && !v.show(w.picture) || v.drain() != nil {
 				return
 			}
 		}
