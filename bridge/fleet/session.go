@@ -51,7 +51,7 @@ func (f *Fleet) Admit(c bridge.Claim, l bridge.Link) (bridge.Session, error) {
 		old.link.Close(bridge.ReasonReplaced)
 	}
 	if _, ok := f.keys.VerifyKey(c.Key); !ok {
-		l.Close(bridge.ReasonKeyRevoked) // who revoked it meanwhile did not see this session yet
+		l.Close(bridge.ReasonKeyRevoked) // who revoked it meanwhile did not see it yet
 	}
 	f.log.Info("camera connected", "camera", s.cam.id, "address", c.Address)
 	return s, nil

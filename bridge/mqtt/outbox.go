@@ -21,7 +21,7 @@ type message struct {
 
 // outbox holds what waits for the broker: for a state the newest value of each
 // topic, for pictures the newest of each camera, for events a short queue. A
-// value that the broker already has in this session is not sent again.
+// value that the broker already has over this connection is not sent again.
 //
 // While it is closed nothing is kept: states are made anew at the next
 // announcement, events and pictures would be old. Its methods may be called from
@@ -31,7 +31,7 @@ type outbox struct {
 
 	mu      sync.Mutex
 	open    bool
-	given   map[string][]byte // the last value of each retained topic in this session
+	given   map[string][]byte // the last value of each retained topic over this connection
 	states  slots
 	images  slots
 	events  []message
