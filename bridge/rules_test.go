@@ -31,7 +31,9 @@ var layers = []struct {
 	{"nouns", []string{"bridge"}},
 	{"page", []string{"web"}},
 	{"parts", []string{"bridge/config", "bridge/hub", "bridge/jpeg", "bridge/store", "bridge/wire"}},
-	{"adapters", []string{"bridge/auth", "bridge/broker", "bridge/fakecam", "bridge/fleet", "bridge/httpapi", "bridge/ingest", "bridge/mqtt"}},
+	{"pixels", []string{"motion"}},
+	{"clips", []string{"motion/score"}},
+	{"adapters", []string{"bridge/auth", "bridge/broker", "bridge/fakecam", "bridge/fleet", "bridge/httpapi", "bridge/ingest", "bridge/journal", "bridge/mqtt", "bridge/watch"}},
 	{"app", []string{"bridge/app"}},
 	{"programs", []string{"cmd/espcam-bench", "cmd/espcam-bridge", "cmd/fakecam"}},
 	{"test parts", []string{"bridge/mqtt/fakeha"}}, // only tests may import these
@@ -43,7 +45,9 @@ var narrow = map[string][]string{
 	"web":                nil,
 	"bridge/fakecam":     {"bridge", "bridge/jpeg", "bridge/wire"}, // knows nothing of the bridge but the wire
 	"bridge/mqtt/fakeha": nil,                                      // knows Home Assistant's rules, not ours
-	"cmd/espcam-bench":   nil,                                      // measures from outside
+	"motion":             {"bridge/jpeg"},                          // knows pixels, not cameras
+	"motion/score":       {"bridge/jpeg", "motion"},
+	"cmd/espcam-bench":   nil, // measures from outside
 	"cmd/fakecam":        {"bridge/fakecam"},
 }
 
@@ -57,10 +61,12 @@ var confined = map[string][]string{
 	"github.com/prometheus/client_golang": {"bridge/httpapi"},
 	"github.com/spf13/cobra":              {"cmd/espcam-bridge", "cmd/fakecam"},
 	"go.etcd.io/bbolt":                    {"bridge/store"},
+	"gocv.io/x/gocv":                      {"motion"},
 	"golang.org/x/image":                  {"bridge/app", "bridge/fakecam", "bridge/httpapi"},
 	"golang.org/x/sys":                    {"bridge/httpapi", "cmd/espcam-bench"},
 	"golang.org/x/time":                   {"bridge/auth", "bridge/httpapi", "bridge/ingest"},
 	"gopkg.in/yaml.v3":                    {"bridge/config"},
+	module + "motion":                     {"bridge/watch", "cmd/espcam-bridge", "motion/score"},
 	module + "web":                        {"bridge/app"},
 }
 
