@@ -35,8 +35,10 @@ type Camera struct {
 	Reconnects  uint64    // connections after the first since the program started
 	Device      Device
 	Offer       Offer
-	Desired     Settings // what people asked for
-	Reported    Settings // what is in force, as far as the camera said
+	Desired     Settings  // what people asked for
+	Reported    Settings  // what is in force, as far as the camera said
+	Motion      Motion    // how its pictures are judged
+	Disturbed   time.Time // until then the picture changes because somebody asked for it: flash, resolution, pan ...; zero if never
 	Stats       Stats
 	Source      string // "file:line" if the configuration file names this camera, else ""
 }

@@ -125,6 +125,7 @@ func (f *Fleet) push(ctx context.Context, c *camera, s bridge.Settings) error {
 	}
 	inForce := s
 	if s0.native.Load() {
+		f.disturb(c, s)
 		ctx, cancel := context.WithTimeout(ctx, f.cfg.CommandTimeout)
 		defer cancel()
 		var err error
@@ -178,6 +179,9 @@ func (f *Fleet) inForce(s *session, asked, got bridge.Settings) error {
 	f.mu.Lock()
 	if c.session == s {
 		c.reported = c.reported.With(got)
+	}
+	if s.native.Load() {
+		f.disturbLocked(c, asked)
 	}
 	adopted := bridge.Settings{}
 	for k := range lasting(asked) {
@@ -267,6 +271,7 @@ func (f *Fleet) Do(ctx context.Context, id string, a bridge.Action) error {
 	if !s.native.Load() {
 		return nil
 	}
+	f.disturbFor(c, actionTime(a))
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.CommandTimeout)
 	defer cancel()
 	if err := s.link.Do(ctx, request, a); err != nil {

@@ -31,21 +31,23 @@ import (
 // Config is what the fleet is built from. Zero durations and counts take the
 // defaults named beside them.
 type Config struct {
-	App            string        // StreamHub application name; bridge.DefaultApp
-	MaxFPS         int           // frames per second at most per camera; 15
-	Grace          time.Duration // without a connection before a camera is offline; 6 s
-	CommandTimeout time.Duration // for a camera's answer; 5 s
-	MaxCameras     int           // connected at once; 1024
-	Cameras        []Known       // named in the configuration file
+	App            string              // StreamHub application name; bridge.DefaultApp
+	MaxFPS         int                 // frames per second at most per camera; 15
+	Grace          time.Duration       // without a connection before a camera is offline; 6 s
+	CommandTimeout time.Duration       // for a camera's answer; 5 s
+	MaxCameras     int                 // connected at once; 1024
+	Motion         bridge.MotionChange // for all cameras, over bridge.DefaultMotion
+	Cameras        []Known             // named in the configuration file
 }
 
 // Known is a camera of the configuration file.
 type Known struct {
 	ID       string
-	Name     string          // "" leaves the name to the API
-	Room     string          // "" means the id
-	Settings bridge.Settings // first values of desired settings
-	Source   string          // "file:line"
+	Name     string              // "" leaves the name to the API
+	Room     string              // "" means the id
+	Settings bridge.Settings     // first values of desired settings
+	Motion   bridge.MotionChange // first values of how its pictures are judged
+	Source   string              // "file:line"
 }
 
 // Keys is the part of package auth that the fleet uses.
@@ -72,6 +74,8 @@ type record struct {
 	Caps         bridge.Capabilities
 	Desired      bridge.Settings
 	FileSettings bridge.Settings // of the file, as last seen: a changed value there wins once
+	Motion       bridge.MotionChange
+	FileMotion   bridge.MotionChange // the same for Motion
 	BootedAt     time.Time
 }
 
@@ -90,8 +94,10 @@ type camera struct {
 	address     string
 	connections uint64
 	reported    bridge.Settings
-	figures     bridge.Stats // the device's own
-	flips       []time.Time  // replacements of a live connection, within the last minute
+	figures     bridge.Stats  // the device's own
+	flips       []time.Time   // replacements of a live connection, within the last minute
+	motion      bridge.Motion // in force
+	disturbed   time.Time     // see bridge.Camera
 
 	unsaved bool // the last write failed
 
@@ -108,6 +114,7 @@ type Fleet struct {
 	keys  Keys
 	table *store.Table[record]
 	log   *slog.Logger
+	sense func(camera, name string, active bool) // see OnSensor
 
 	ctx    context.Context // ends repairs that are under way
 	cancel context.CancelFunc
@@ -137,6 +144,7 @@ func Open(ctx context.Context, cfg Config, st *store.Store, h *hub.Hub, keys Key
 	}
 	for id, rec := range records {
 		rec.Desired, rec.FileSettings = bridge.Known(rec.Desired), bridge.Known(rec.FileSettings)
+		rec.Motion, rec.FileMotion = bridge.KnownMotion(rec.Motion), bridge.KnownMotion(rec.FileMotion)
 		f.insert(id, rec)
 	}
 	if err := f.join(cfg.Cameras); err != nil {
@@ -170,6 +178,7 @@ const maxWaiting = 8
 func (f *Fleet) insert(id string, rec record) *camera {
 	c := &camera{id: id, rec: rec, turn: make(chan struct{}, 1), waiting: make(chan struct{}, maxWaiting)}
 	c.offer = bridge.NewOffer(rec.Dialect, rec.Caps, f.cfg.MaxFPS)
+	c.motion = f.motionOf(rec)
 	f.cameras[id] = c
 	f.hub.Feed(id).Mute(rec.Disabled)
 	return c
@@ -221,6 +230,7 @@ func (f *Fleet) joinOne(k Known) error {
 	}
 	c.rec.Desired = c.rec.Desired.With(changed)
 	c.rec.FileSettings = k.Settings
+	f.joinMotion(c, k.Motion)
 	return f.save(c)
 }
 
@@ -361,6 +371,7 @@ func (f *Fleet) snapshot(c *camera) bridge.Camera {
 		Dialect: c.rec.Dialect, State: c.state(), Enabled: !c.rec.Disabled,
 		Address: c.address, LastFrame: feed.Latest().Received, BootedAt: c.rec.BootedAt,
 		Device: c.rec.Device, Offer: c.offer, Desired: c.rec.Desired, Reported: c.reported,
+		Motion: c.motion, Disturbed: c.disturbed,
 	}
 	if c.session != nil {
 		s.Connected, s.ConnectedAt = true, c.session.since

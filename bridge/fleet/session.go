@@ -187,6 +187,7 @@ func (s *session) Reported(in bridge.Settings) {
 		return
 	}
 	in = bridge.Known(in)
+	f.disturbLocked(c, bridge.Diff(in, c.reported))
 	c.reported = c.reported.With(in)
 	follow := bridge.Settings{}
 	for k, v := range in {
@@ -224,9 +225,9 @@ func (c *camera) bootedLocked(at time.Time) {
 	}
 }
 
-// Event notes a change of a sensor on the device.
+// Event passes a change of a sensor on the device on.
 func (s *session) Event(name string, active bool) {
-	s.fleet.log.Debug("camera event", "camera", s.cam.id, "event", name, "active", active)
+	s.fleet.sense(s.cam.id, name, active)
 }
 
 func (s *session) Notice(code bridge.Code, message string) {
