@@ -12,19 +12,19 @@ run: ## build and run the demo: four simulated cameras, a page, MQTT; needs only
 	@.ci/build cmd/espcam-bridge
 	@exec bin/espcam-bridge demo $(ARGS)
 
-build: ## build all programs into bin/
+build: ## build all programs into bin/; with OpenCV where it is installed (OPENCV=no: without)
 	@.ci/build
 
-test: ## install what the tests need, then run all of them: lint, Go with -race, the page in a browser
+test: ## install what the tests need, then run all of them: lint, Go with -race (with and without OpenCV), the page in a browser
 	@.ci/test
 
-deps: ## install what the tests need (Debian, Ubuntu; does nothing when all is there)
+deps: ## install what the tests need, and OpenCV (Debian, Ubuntu; does nothing when all is there)
 	@.ci/deps
 
 lint: ## gofmt, vet, staticcheck, govulncheck, the page's types, shellcheck
 	@.ci/lint
 
-bench: ## measure the relay against a bare write(2); some ten minutes (ARGS="--only '1 x 50'")
+bench: ## measure the relay against a bare write(2), and motion; some 20 minutes (ARGS="--only '1 x 50'")
 	@.ci/build cmd/espcam-bridge cmd/espcam-bench
 	@exec bin/espcam-bench --bridge bin/espcam-bridge $(ARGS)
 

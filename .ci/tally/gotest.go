@@ -37,6 +37,7 @@ func (t *tally) goTests(r io.Reader) error {
 		line, err := lines.ReadString('\n')
 		var e event
 		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &e) == nil {
+			e.Package = strings.TrimSpace(e.Package + " " + t.build)
 			run.event(e)
 		} else if strings.TrimSpace(line) != "" {
 			fmt.Fprint(t.out, line)

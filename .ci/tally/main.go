@@ -2,11 +2,12 @@
 // for each test to a file: verdict (pass, fail or skip), suite, name, reason,
 // separated by tabs. "tally sum FILE" prints the end of make test from it.
 //
-//	go test -json ./... | tally go RESULTS
+//	go test -json ./... | tally go RESULTS [BUILD]
 //	npm test            | tally page RESULTS
 //	                      tally sum RESULTS
 //
-// A test that passed says nothing; one that failed is shown whole. sum exits
+// BUILD, such as "with OpenCV", is put behind the packages' names and tells one
+// build's rows from another's. A test that passed says nothing; one that failed is shown whole. sum exits
 // with 1 if any row failed or there is none.
 package main
 
@@ -19,11 +20,12 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: tally go|page|sum FILE")
+	args := append(os.Args[1:], "") // no BUILD
+	if len(args) != 3 && len(args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: tally go|page|sum FILE [BUILD]")
 		os.Exit(2)
 	}
-	ok, err := run(os.Args[1], os.Args[2])
+	ok, err := run(args[0], args[1], args[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tally:", err)
 		os.Exit(2)
@@ -33,7 +35,7 @@ func main() {
 	}
 }
 
-func run(what, path string) (ok bool, err error) {
+func run(what, path, build string) (ok bool, err error) {
 	if what == "sum" {
 		f, err := os.Open(path)
 		if err != nil {
@@ -46,7 +48,7 @@ func run(what, path string) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	t := &tally{out: os.Stdout, rows: f}
+	t := &tally{out: os.Stdout, rows: f, build: build}
 	switch what {
 	case "go":
 		err = t.goTests(os.Stdin)
@@ -68,6 +70,7 @@ func run(what, path string) (ok bool, err error) {
 type tally struct {
 	out    io.Writer
 	rows   io.Writer
+	build  string // stands behind each Go package's name
 	failed int
 	err    error
 }

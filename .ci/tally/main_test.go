@@ -62,6 +62,23 @@ func TestGoTests(t *testing.T) {
 	}
 }
 
+// TestBuilds: the same test of two builds is two rows.
+func TestBuilds(t *testing.T) {
+	const in = `{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"build-output","ImportPath":"q","Output":"no such header\n"}
+{"Action":"fail","Package":"q","FailedBuild":"q"}`
+	out, rows := gather(t, func(ta *tally, s string) error {
+		ta.build = "with OpenCV"
+		return readGo(ta, s)
+	}, in)
+	if want := "pass\tp with OpenCV\tTestA\t\nfail\tq with OpenCV\t(whole package)\t\n"; rows != want {
+		t.Errorf("rows %q, want %q", rows, want)
+	}
+	if !strings.Contains(out, "no such header") || !strings.Contains(out, "FAIL  q with OpenCV") {
+		t.Errorf("shown %q", out)
+	}
+}
+
 const tap = `TAP version 13
 # Subtest: a name
 ok 1 - a name
