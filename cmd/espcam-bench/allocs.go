@@ -4,10 +4,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 )
@@ -24,23 +21,15 @@ var allocLimits = []struct {
 	{"BenchmarkPublish", "./bridge/httpapi", 0, "from the hub into 50 viewers' sockets"},
 }
 
-// allocations runs those benchmarks, where the source and the go command are at
-// hand.
+// allocations runs those benchmarks.
 func allocations(ctx context.Context, _ *rig) result {
-	if _, err := os.Stat("go.mod"); err != nil {
-		return skippedBecause("it needs the source tree: go test -bench " + allocLimits[0].name + " -benchmem " + allocLimits[0].pkg)
-	}
 	res := result{OK: true}
 	for i, a := range allocLimits {
-		cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+a.name+"$", "-benchmem", a.pkg)
-		out, err := cmd.CombinedOutput()
-		if errors.Is(err, exec.ErrNotFound) {
-			return skippedBecause("there is no go command here")
-		}
+		out, err := goBenchmark(ctx, a.pkg, a.name, "-benchmem")
 		if err != nil {
-			return failed(fmt.Errorf("%s: %w: %s", cmd, err, out))
+			return failed(err)
 		}
-		n, size, err := allocsPerFrame(string(out), a.name)
+		n, size, err := allocsPerFrame(out, a.name)
 		if err != nil {
 			return failed(err)
 		}

@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -226,6 +228,82 @@ BenchmarkPublish-2          	    1000	    700000 ns/op	       0.10 skipped/op	  
 	}
 	if _, _, err := allocsPerFrame("ok\n", "BenchmarkIntake20KB"); err == nil {
 		t.Error("a run without the benchmark was taken for none")
+	}
+}
+
+func TestMicroseconds(t *testing.T) {
+	const out = `goos: linux
+BenchmarkDecodeGrey     	    2767	    430871 ns/op	       0 B/op	       0 allocs/op
+BenchmarkJudge160-2     	    1800	    640123.5 ns/op
+BenchmarkForgedHeader   	31502142	        37.6 ns/op
+`
+	for name, want := range map[string]float64{"BenchmarkDecodeGrey": 430.871, "BenchmarkJudge160": 640.1235, "BenchmarkForgedHeader": 0.0376} {
+		if got, err := microseconds(out, name); math.Abs(got-want) > 1e-9 || err != nil {
+			t.Errorf("%s: %v µs, %v; want %v", name, got, err, want)
+		}
+	}
+	if _, err := microseconds(out, "BenchmarkJudge"); err == nil {
+		t.Error("a run without the benchmark was taken for one")
+	}
+}
+
+func TestCannot(t *testing.T) {
+	if r := failed(fmt.Errorf("before: %w", cannot("no tree"))); r.verdict() != "skipped" || r.Skipped != "no tree" {
+		t.Errorf("what cannot be measured became %+v", r)
+	}
+	if r := failed(errors.New("broken")); r.verdict() != "MISS" {
+		t.Errorf("what failed became %+v", r)
+	}
+	t.Chdir(t.TempDir()) // no source tree here
+	for _, row := range rows {
+		if row.name != "forged header" && row.name != "motion, 160 wide" && row.name != "allocations" {
+			continue
+		}
+		if r := row.measure(t.Context(), &rig{options: options{Rounds: 1}, log: io.Discard}); r.Skipped == "" {
+			t.Errorf("%s without a source tree: %+v", row.name, r)
+		}
+	}
+}
+
+func TestCountsByCamera(t *testing.T) {
+	const text = `# HELP espcam_frames_total Pictures.
+espcam_frames_total{camera="cam000"} 400
+espcam_motion_frames_analysed_total{camera="cam000"} 40
+espcam_motion_frames_analysed_total{camera="cam001"} 1.2e+06
+espcam_motion_frames_skipped_total{camera="cam000",reason="busy"} 2
+`
+	got, err := countsByCamera(strings.NewReader(text), "espcam_motion_frames_analysed_total")
+	if err != nil || len(got) != 2 || got["cam000"] != 40 || got["cam001"] != 1.2e6 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := countsByCamera(strings.NewReader(text), "espcam_motion_frames_skipped_total"); err == nil {
+		t.Error("a counter with more labels was read")
+	}
+}
+
+func TestRates(t *testing.T) {
+	for _, tt := range []struct {
+		perSecond []float64
+		alike     bool
+	}{
+		{[]float64{5, 4.6, 5.4}, true},
+		{[]float64{5, 5, 4.4}, false},
+		{[]float64{5, 5, 5.6}, false},
+		{[]float64{0, 0}, false}, // nothing was judged
+		{nil, false},
+	} {
+		if r := ratesOf(tt.perSecond); r.alike(0.1) != tt.alike {
+			t.Errorf("%v: %+v, alike is %v", tt.perSecond, r, !tt.alike)
+		}
+	}
+}
+
+func TestBridgeConfig(t *testing.T) {
+	for want, j := range map[string]job{"motion: {enabled: false,": {Cameras: 2}, "motion: {enabled: true, fps: 5}": {Cameras: 2, Motion: 5}} {
+		c := string(bridgeConfig("/somewhere", j))
+		if !strings.Contains(c, want) || !strings.Contains(c, "  cam001: {key:") {
+			t.Errorf("job %+v:\n%s", j, c)
+		}
 	}
 }
 

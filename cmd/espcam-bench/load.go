@@ -28,6 +28,7 @@ type job struct {
 	Slow     int // further viewers of each camera that read SlowRate bytes per second
 	SlowRate int
 	Stuck    int // further viewers of each camera that ask and never read
+	Motion   int // pictures of each camera that the bridge judges per second; 0: motion is off
 
 	Warmup, Window time.Duration
 }
@@ -49,6 +50,7 @@ type report struct {
 	SlowAge                     spread // ms
 	StuckHeld                   int    // connections of stuck viewers that the server still holds
 	StuckGone                   time.Duration
+	Judged                      rates  // pictures of each camera judged for motion
 	Fault                       string // the first thing that went wrong in a camera or viewer
 }
 
@@ -174,6 +176,10 @@ func (l *load) measure(ctx context.Context, cancel func()) (report, error) {
 	for _, v := range l.stuck {
 		l.start(ctx, v.run)
 	}
+	judged, err := l.judged(ctx)
+	if err != nil {
+		return rep, err
+	}
 	before, err := cpuTime(l.PID)
 	if err != nil {
 		return rep, err
@@ -192,6 +198,9 @@ func (l *load) measure(ctx context.Context, cancel func()) (report, error) {
 		return rep, err
 	}
 	rep.RSSMax = max(rep.RSSMax, rep.RSSAfter)
+	if rep.Judged, err = l.judgedSince(ctx, judged, began); err != nil {
+		return rep, err
+	}
 	cancel()
 	l.group.Wait()
 	l.sum(&rep)

@@ -63,7 +63,7 @@ func (r *rig) compare(ctx context.Context, mode string, limit float64, j job, co
 
 // bridge measures the bridge under one load.
 func (r *rig) bridge(ctx context.Context, j job) (report, error) {
-	return r.measure(ctx, j, func() (*server, error) { return r.startBridge(ctx, j.Cameras) })
+	return r.measure(ctx, j, func() (*server, error) { return r.startBridge(ctx, j) })
 }
 
 // floor measures a floor under the same load.
@@ -95,7 +95,10 @@ func (r *rig) measure(ctx context.Context, j job, start func() (*server, error))
 
 // load runs the cameras and viewers against s in a third process.
 func (r *rig) load(ctx context.Context, s *server, j job) (report, error) {
-	j.Server, j.PID, j.FPS, j.Size = s.address, s.pid(), 15, 20_000
+	j.Server, j.PID, j.Size = s.address, s.pid(), 20_000
+	if j.FPS == 0 {
+		j.FPS = 15
+	}
 	if j.Window == 0 {
 		j.Window = r.Window
 	}
@@ -173,7 +176,7 @@ type server struct {
 
 // startBridge runs the bridge with a configuration of its own, in which the
 // cameras have keys, and waits for its ready line.
-func (r *rig) startBridge(ctx context.Context, cameras int) (*server, error) {
+func (r *rig) startBridge(ctx context.Context, j job) (*server, error) {
 	dir, err := os.MkdirTemp("", "espcam-bench-")
 	if err != nil {
 		return nil, err
@@ -181,7 +184,7 @@ func (r *rig) startBridge(ctx context.Context, cameras int) (*server, error) {
 	path := filepath.Join(dir, "bridge.yaml")
 	program, err := filepath.Abs(r.Bridge)
 	if err == nil {
-		err = os.WriteFile(path, bridgeConfig(dir, cameras), 0o600)
+		err = os.WriteFile(path, bridgeConfig(dir, j), 0o600)
 	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -190,8 +193,9 @@ func (r *rig) startBridge(ctx context.Context, cameras int) (*server, error) {
 }
 
 // bridgeConfig is for a home with everything on: tokens, keys, the embedded
-// broker. The frame rate limit is above what the cameras send.
-func bridgeConfig(dir string, cameras int) []byte {
+// broker; but motion is judged only if the job says so, because no floor does
+// it. The frame rate limit is above what the cameras send.
+func bridgeConfig(dir string, j job) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `name: bench
 data: %q
@@ -203,10 +207,11 @@ mqtt:
   embedded: {listen: "127.0.0.1:0"}
 ingest:
   max_fps: 30
+motion: {enabled: %t, fps: %d}
 log: {level: warn}
 cameras:
-`, filepath.Join(dir, "data"), viewerToken)
-	for n := range cameras {
+`, filepath.Join(dir, "data"), viewerToken, j.Motion > 0, max(j.Motion, 1))
+	for n := range j.Cameras {
 		fmt.Fprintf(&b, "  %s: {key: %q}\n", cameraName(n), cameraKey(n))
 	}
 	return b.Bytes()

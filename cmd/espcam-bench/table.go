@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,7 +22,20 @@ type result struct {
 	Notes       []string
 }
 
-func failed(err error) result { return result{Ours: "failed", Notes: []string{err.Error()}} }
+// failed is a row that could not be measured: skipped if err is a cannot, which
+// is this machine's fault, else missed.
+func failed(err error) result {
+	var c cannot
+	if errors.As(err, &c) {
+		return skippedBecause(c.Error())
+	}
+	return result{Ours: "failed", Notes: []string{err.Error()}}
+}
+
+// cannot says what this machine lacks to measure something.
+type cannot string
+
+func (c cannot) Error() string { return string(c) }
 
 func skippedBecause(why string) result { return result{Skipped: why} }
 

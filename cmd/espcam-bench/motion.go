@@ -1,0 +1,78 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// decodeBenchmark decodes to reduced grey with OpenCV and does nothing else: the
+// floor of everything that looks at pictures.
+const decodeBenchmark = "BenchmarkDecodeGrey"
+
+// perDecode measures a benchmark of package motion, on one core, as a ratio to
+// decoding the same pictures in the same run.
+func perDecode(name string, limit float64) func(context.Context, *rig) result {
+	return func(ctx context.Context, r *rig) result {
+		tag, err := opencvTag(ctx)
+		if err != nil {
+			return failed(err)
+		}
+		var ours, floors, ratios []float64
+		for range r.Rounds {
+			out, err := goBenchmark(ctx, "./motion", decodeBenchmark+"|"+name, "-tags", tag, "-cpu", "1")
+			if err != nil {
+				return failed(err)
+			}
+			took, err := microseconds(out, name)
+			floor, ferr := microseconds(out, decodeBenchmark)
+			if err = errors.Join(err, ferr); err != nil {
+				return failed(err)
+			}
+			ours, floors, ratios = append(ours, took), append(floors, floor), append(ratios, took/floor)
+			fmt.Fprintf(r.log, "  %s %.0f µs, decoding alone %.0f µs, ratio %.2f\n", name, took, floor, took/floor)
+		}
+		return result{
+			Ours: fmt.Sprintf("%.0f µs", median(ours)), Floor: fmt.Sprintf("%.0f µs decode", median(floors)),
+			Ratio: fmt.Sprintf("%.2f", median(ratios)), OK: median(ratios) <= limit,
+			Notes: []string{name + " of package motion, per VGA picture, on one core"},
+		}
+	}
+}
+
+// forgedHeader: a picture that claims 65535x65535 pixels is refused before any
+// decoder sees it.
+func forgedHeader(ctx context.Context, _ *rig) result {
+	const name = "BenchmarkForgedHeader"
+	out, err := goBenchmark(ctx, "./motion", name)
+	if err != nil {
+		return failed(err)
+	}
+	took, err := microseconds(out, name)
+	if err != nil {
+		return failed(err)
+	}
+	return result{Ours: fmt.Sprintf("%.1f µs", took), OK: took < 1000, Notes: []string{name + " of package motion"}}
+}
+
+// opencvTag is the build tag with which package motion decodes as make build
+// builds it; the floor of its rows is OpenCV's decoder.
+func opencvTag(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, ".ci/opencv").Output()
+	said := strings.TrimSpace(string(out))
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return said, nil
+	case errors.As(err, &exit) && said != "":
+		return "", cannot("the floor is OpenCV's decoder: " + said)
+	case errors.Is(err, os.ErrNotExist):
+		return "", cannot("it needs the source tree, and OpenCV")
+	}
+	return "", fmt.Errorf(".ci/opencv: %w", err)
+}
