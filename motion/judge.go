@@ -1,0 +1,232 @@
+package motion
+
+import (
+	"slices"
+	"time"
+)
+
+// scene is what is known of the whole picture.
+type scene struct {
+	start   time.Time
+	ms      int64 // of the last picture since start
+	step    int   // from the picture before to it
+	seen    int   // pictures since the start
+	settled int   // pictures since the last new scene
+	quietMS int   // no motion for so long
+	mean    int   // of the last picture
+	jumpMS  int   // the threshold is raised for so long
+	odd     bool  // the last picture looked like a new scene
+}
+
+// tick takes a picture's time. It reports false when everything starts anew.
+func (s *scene) tick(at time.Time, t *tuning) bool {
+	if s.seen == 0 {
+		*s = scene{start: at, quietMS: t.settleMS}
+		return true
+	}
+	ms := at.Sub(s.start).Milliseconds()
+	s.step = int(max(0, ms-s.ms))
+	s.ms = max(ms, s.ms)
+	return s.step <= t.gapMS
+}
+
+// marks are the planes of 0 and 1 that lead from a picture to its groups.
+type marks struct {
+	valid    area   // what counts
+	ignored  area   // what does not
+	smallest int    // pixels of the smallest group
+	inside   []byte // all but the padding
+	changed  []byte
+	before   []byte // changed in the picture before
+	coherent []byte
+	solid    []byte
+	samples  []int32
+	grouper  grouper
+	changes  int // of the valid pixels
+}
+
+func newMarks(f frame, ignored area, share float64) marks {
+	valid := f.whole()
+	m := marks{inside: slices.Clone(valid.in), ignored: ignored}
+	valid.without(ignored)
+	m.valid = valid
+	m.smallest = max(4, int(share*float64(valid.count)+0.5))
+	n := f.size()
+	m.changed, m.before, m.coherent, m.solid = make([]byte, n), make([]byte, n), make([]byte, n), make([]byte, n)
+	for y := 0; y < f.h; y += 2 {
+		for x := y / 2 % 2; x < f.w; x += 2 {
+			if i := f.row(y) + x; valid.in[i] != 0 {
+				m.samples = append(m.samples, int32(i))
+			}
+		}
+	}
+	return m
+}
+
+// broken reports whether the decoder ran out of data: then the last row is flat
+// where the background is not.
+func (d *Detector) broken() bool {
+	return false
+}
+
+func compareNames(a, b string) int {
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+// judge says what the picture in d.raw means.
+func (d *Detector) judge(at time.Time) Judgement {
+	s := &d.scene
+	if !s.tick(at, &d.t) {
+		d.Reset()
+		s.tick(at, &d.t)
+	}
+	pic := d.smoothed()
+	if s.seen == 0 {
+		d.model.takeOver(pic)
+		d.model.forgetNoise()
+	}
+	s.seen++
+	s.settled++
+	s.quietMS = max(0, s.quietMS-s.step)
+	s.jumpMS = max(0, s.jumpMS-s.step)
+
+	mean, bgMean := d.fitter.fit(&d.curve, d.marks.samples, d.model.bg, pic, d.t.bins)
+	for l, v := range d.curve {
+		d.curve8[l] = uint8((v + 128) >> 8)
+	}
+	if s.mean > 0 && abs(mean-s.mean)*1000 > d.t.jumpMean*max(s.mean, 1) {
+		s.jumpMS = d.t.jumpMS
+	}
+	s.mean = mean
+	gain := 1000
+	if s.jumpMS > 0 {
+		gain = d.t.jumpGain
+	}
+	d.model.setLimits(d.cfg.Threshold, int(d.cfg.Noise*256))
+	m := &d.marks
+	m.changed, m.before = m.before, m.changed
+	d.model.compare(m.changed, pic, &d.curve8, gain)
+	all := both(m.changed, m.inside)
+	_ = all
+	copy(m.coherent, m.changed)
+	m.changes = both(m.coherent, m.valid.in)
+
+	var j Judgement
+	odd := m.changes*1000 > int(d.cfg.SceneShare*1000)*m.valid.count ||
+		abs(mean-bgMean)*1000 > int(d.cfg.SceneMean*1000)*max(bgMean, 8)
+	settling := s.quietMS > 0 || s.settled <= d.t.settleFrames
+	if odd && !settling {
+		if !s.odd {
+			s.odd = true
+			d.push(false, nil)
+			return d.finish(pic, j, SceneChange)
+		}
+		d.model.takeOver(pic)
+		s.quietMS, s.settled, s.odd = d.t.settleMS, 0, false
+		d.push(false, nil)
+		d.history.clear()
+		return d.finish(pic, j, SceneChange)
+	}
+	s.odd = false
+	if d.t.coherentMS > 0 && s.step <= d.t.coherentMS {
+		spread(d.frame, d.scratch, m.before)
+		both(m.coherent, d.scratch)
+	}
+	majority(d.frame, m.solid, m.coherent, d.t.majority)
+	both(m.solid, m.valid.in)
+	m.grouper.find(d.frame, m.solid)
+	d.activity(pic)
+	yes := false
+	small := false
+	for i := range m.grouper.groups {
+		g := &m.grouper.groups[i]
+		if g.moving && g.area >= m.smallest {
+			yes = true
+			j.Score += float64(g.contrast) / float64(d.cfg.Threshold) / float64(m.valid.count)
+		}
+		small = small || g.moving
+	}
+	j.Score = j.Score / (j.Score + 0.01)
+	quiet := Quiet("")
+	if settling {
+		yes = false
+		quiet = Settling
+	} else if small && !yes {
+		quiet = TooSmall
+	}
+	d.learn(pic, settling)
+	d.push(yes, nil)
+	j.Motion = d.votes.won(d.cfg.Need, d.cfg.Of)
+	return d.finish(pic, j, quiet)
+}
+
+func (d *Detector) push(yes bool, zones []bool) { d.votes.push(yes) }
+
+func (d *Detector) finish(pic []byte, j Judgement, q Quiet) Judgement {
+	d.pic = d.history.swap(pic, &d.curve8, d.scene.ms)
+	if !j.Motion {
+		j.Quiet = q
+	}
+	return j
+}
+
+func (d *Detector) smoothed() []byte {
+	if d.cfg.Width <= 80 {
+		copy(d.pic, d.raw)
+	} else {
+		smooth(d.frame, d.pic, d.raw, d.scratch)
+	}
+	return d.pic
+}
+
+// activity
+func (d *Detector) activity(pic []byte) {
+	near, far := d.history.ago(d.t.nearMS, d.scene.ms), d.history.ago(d.t.farMS, d.scene.ms)
+	g := &d.marks.grouper
+	lim := d.cfg.Threshold * d.t.activeLevel / 1000
+	for i, r := range g.runs {
+		o := g.of(i)
+		from := d.frame.row(int(r.y)) + int(r.x0)
+		for k := from; k <= from+int(r.x1-r.x0); k++ {
+			l := level(d.model.bg[k])
+			diff := int(pic[k]) - int(d.curve8[l])
+			o.contrast += abs(diff)
+			act := false
+			for _, p := range [2]*past{near, far} {
+				if p != nil && abs(diff-(int(p.pic[k])-int(p.curve[l]))) > lim {
+					act = true
+				}
+			}
+			if act {
+				o.active++
+				d.model.still[k] = 0
+			}
+		}
+	}
+	for i := range g.groups {
+		o := &g.groups[i]
+		o.moving = o.active*1000 >= o.area*d.t.activeShare
+	}
+}
+
+func (d *Detector) learn(pic []byte, settling bool) {
+	t, dt := &d.t, d.scene.step
+	rate := func(tau int) int32 { return int32(dt << 16 / (tau + dt)) }
+	r := rates{bg: rate(t.bgMS), active: rate(t.activeMS), idle: rate(t.idleMS), noise: rate(t.noiseMS)}
+	if settling {
+		warm := int32(1<<16) / int32(d.scene.settled)
+		r.bg, r.noise = max(r.bg, warm), max(r.noise, warm)
+		r.active, r.idle = r.bg, r.bg
+	}
+	for i, c := range d.marks.changed {
+		if c == 0 {
+			d.model.still[i] = 0
+		} else {
+			d.model.still[i] = byte(min(255, int(d.model.still[i])+dt/stillUnit))
+		}
+	}
+	d.model.learn(pic, d.marks.changed, &d.curve, r, byte(t.stillMS/stillUnit))
+}
