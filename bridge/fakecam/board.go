@@ -221,7 +221,7 @@ func (b *board) look(cfg Config, now time.Time) look {
 		note = label
 	}
 	return look{
-		scene: cfg.Scene, width: frame.width, height: frame.height, quality: b.number("quality"),
+		scene: cfg.Scene, plan: cfg.Plan, seed: cfg.Seed, width: frame.width, height: frame.height, quality: b.number("quality"),
 		title: b.name, note: note, tint: b.tint(cfg.Scene, now),
 		mirror: b.settings["hmirror"] == true, flip: b.settings["vflip"] == true,
 		pan: deflection(b.pan, b.caps.Pan), tilt: deflection(b.tilt, b.caps.Tilt),

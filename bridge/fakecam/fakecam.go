@@ -35,11 +35,13 @@ type Config struct {
 	Dialect    string        // one of Dialects(); default native
 	Name       string        // burnt in; default the room
 	Scene      int           // which drawn place it looks at; four, then again in other colours
-	FPS        int           // pictures per second, 1-30; default 10
+	Plan       string        // what happens there, one of Plans(); default Lively
+	FPS        int           // pictures per second, 1-30; default 10, or the clip's own
 	Width      int           // pixels, 64-2592; default 640
 	Height     int           // pixels, 64-1944; default 480
-	Clip       string        // folder of JPEGs to send instead of the drawn world
-	Loop       *Loop         // the same, already loaded and shared by many cameras
+	Clip       string        // folder of JPEGs, or a labelled clip, to send instead of the drawn world
+	ClipOnce   bool          // the clip is sent once; then the camera stays connected and sends no more pictures
+	Loop       *Loop         // the same as Clip, already loaded and shared by many cameras
 	Faults     Faults        // what goes wrong, and how often
 	Seed       uint64        // of everything that is random
 	Retry      time.Duration // first pause before dialling again; default 0.5 s (native), 3 s (StreamHub)
@@ -52,6 +54,9 @@ type Config struct {
 	// Clock is what the pictures show and the uptime counts; nil means time.Now.
 	// The pace of sending and the camera's timers always follow real time.
 	Clock func() time.Time
+	// Sent is told that picture n of the Clip or Loop, from 0, was written to the
+	// network. The camera waits for it: it should be quick. nil means nobody asks.
+	Sent func(n int, at time.Time)
 	// Log gets a line per change of state; nil means none.
 	Log *slog.Logger
 }
@@ -78,6 +83,8 @@ type Camera struct {
 	random *rand.Rand // of everything but faults
 	studio studio
 	phase  float64 // 0-1: so that cameras do not all send at once, nor show the same
+	script script  // of the drawn world
+	reel   reel    // what is played instead of the drawn world, if anything is
 
 	mu     sync.Mutex // guards what follows
 	board  *board
@@ -92,6 +99,7 @@ type request struct {
 
 // New checks cfg and makes a camera that is switched off.
 func New(cfg Config) (*Camera, error) {
+	own := cfg.FPS == 0
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -105,6 +113,8 @@ func New(cfg Config) (*Camera, error) {
 			return nil, err
 		}
 	}
+	reel := newReel(cfg, own)
+	cfg.FPS = reel.fps(cfg.FPS)
 	c := &Camera{
 		cfg:      cfg,
 		url:      u,
@@ -115,12 +125,17 @@ func New(cfg Config) (*Camera, error) {
 		board:    newBoard(cfg),
 	}
 	c.phase = c.random.Float64()
+	scenes := allScenes()
+	c.script = newScript(cfg.Plan, scenes[cfg.Scene%len(scenes)], cfg.Scene, cfg.Seed)
+	c.reel = reel
+	c.reel.cue(c.phase)
 	return c, nil
 }
 
 func (cfg Config) withDefaults() Config {
 	cfg.Dialect = or(cfg.Dialect, string(bridge.Native))
 	cfg.Name = or(cfg.Name, or(cfg.Room, "Camera"))
+	cfg.Plan = or(cfg.Plan, Lively)
 	cfg.FPS = or(cfg.FPS, 10)
 	cfg.Width = or(cfg.Width, 640)
 	cfg.Height = or(cfg.Height, 480)
@@ -154,6 +169,11 @@ func (cfg Config) check() error {
 		return bridge.Errorf(bridge.CodeInvalid, "retry and stats are times: they cannot be negative").At("retry")
 	case strings.ContainsAny(cfg.Key, "\r\n"):
 		return bridge.Errorf(bridge.CodeInvalid, "key has a line break in it").At("key")
+	case cfg.ClipOnce && cfg.Clip == "" && cfg.Loop == nil:
+		return bridge.Errorf(bridge.CodeInvalid, "there is no clip to be sent once: name its folder").At("clip")
+	}
+	if err := checkPlan(cfg.Plan); err != nil {
+		return err
 	}
 	return cfg.Faults.check()
 }

@@ -71,7 +71,7 @@ func (n *native) interval() time.Duration {
 	if stream == false {
 		return 0
 	}
-	return time.Second / time.Duration(fps)
+	return n.c.pace(fps)
 }
 
 func (n *native) heard(s *session, text []byte) error {
@@ -157,6 +157,14 @@ func (n *native) answer(s *session, m wire.Message, r wire.Result) error {
 	n.c.note(func(rep *Report) { rep.obeyed(Command{m, r}) })
 	n.c.log.Info("told", "message", string(m.Append(nil)), "ok", r.OK, "answer", r.Message)
 	return s.tell(r)
+}
+
+// sensed tells what the PIR says, if the board has one.
+func (n *native) sensed(s *session, figure bool) error {
+	if !n.c.board.caps.PIR {
+		return nil
+	}
+	return s.tell(wire.Event{Name: "pir", Active: figure})
 }
 
 func (n *native) stats(s *session, now time.Time) wire.Message {

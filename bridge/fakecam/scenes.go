@@ -5,37 +5,55 @@ import (
 	"math/rand/v2"
 )
 
-// scene is one drawn place: what stands still and what moves through it.
+// scene is one drawn place: what stands still, and what may happen in it.
 type scene struct {
-	still func(*canvas)
-	mover mover
-}
-
-// mover is the thing that moves: a drawing of w by h units, and where its
-// upper left corner is after t seconds in a picture of that aspect ratio.
-type mover struct {
-	w, h float64
-	draw func(*canvas)
-	at   func(t, aspect float64) (x, y float64)
+	still   func(*canvas)
+	mover   mover     // what moves all the time in the plan Lively
+	cast    []figure  // who crosses in the other plans, one after the other
+	sways   []mover   // what the wind moves wherever there is weather
+	weather []weather // what else changes the picture without anybody moving
 }
 
 // allScenes are what cameras look at, one after the other.
 func allScenes() []scene {
 	return []scene{
-		{meadow, mover{0.2, 0.29, balloon, drift(0.2, 0.055, 0.10, 0.035, 9)}},
-		{harbour, mover{0.26, 0.34, boat, drift(0.26, 0.045, 0.335, 0.006, 5)}},
-		{street, mover{0.42, 0.12, car, drift(0.42, 0.22, 0.70, 0, 1)}},
-		{peaks, mover{0.11, 0.19, gondola, ride}},
-	}
-}
-
-// drift takes a thing of that width across the picture from left to right again
-// and again, bobbing up and down.
-func drift(width, speed, y, bob, period float64) func(t, aspect float64) (float64, float64) {
-	return func(t, aspect float64) (float64, float64) {
-		margin := width + 0.06
-		x := math.Mod(t*speed, aspect+margin) - margin + 0.03
-		return x, y + bob*math.Sin(2*math.Pi*t/period)
+		{
+			still: meadow,
+			mover: mover{thing{w: 0.2, h: 0.29, draw: balloon}, drift(0.2, 0.055, 0.10, 0.035, 9)},
+			cast: []figure{
+				{person(0x27408b, 0x33302e), 6, across(0.17, 0.545, 0)},
+				{cat(0x2b2622), 5, across(0.16, 0.765, 0)},
+			},
+			sways:   []mover{foliage(0.10, 0.86, 0.13), foliage(0.95, 0.84, 0.16), highCloud()},
+			weather: []weather{cloudShadow, exposure, cloudShadow},
+		},
+		{
+			still: harbour,
+			mover: mover{thing{w: 0.26, h: 0.34, draw: boat}, drift(0.26, 0.045, 0.335, 0.006, 5)},
+			cast: []figure{
+				{thing{w: 0.26, h: 0.34, draw: boat}, 8, across(0.26, 0.335, 0.006)},
+				{gull(), 5, across(0.14, 0.30, 0.03)},
+			},
+			weather: []weather{rain, exposure},
+		},
+		{
+			still: street,
+			mover: mover{thing{w: 0.42, h: 0.12, draw: car}, drift(0.42, 0.22, 0.70, 0, 1)},
+			cast: []figure{
+				{thing{w: 0.42, h: 0.12, draw: car}, 5, across(0.42, 0.70, 0)},
+				{scaled(person(0xc9b79a, 0x6c6f86), 0.7), 7, across(0.12, 0.54, 0)},
+			},
+			weather: []weather{noise, flicker},
+		},
+		{
+			still: peaks,
+			mover: mover{thing{w: 0.11, h: 0.19, draw: gondola}, ride},
+			cast: []figure{
+				{kayak(0xd9432f, 0x22304a), 7, across(0.28, 0.70, 0.003)},
+				{thing{w: 0.11, h: 0.19, draw: gondola}, 7, along},
+			},
+			weather: []weather{cloudShadow, rain, exposure},
+		},
 	}
 }
 
@@ -52,6 +70,12 @@ func ride(t, aspect float64) (float64, float64) {
 		x = 2*span - x
 	}
 	x -= 0.15
+	return x - 0.055, cable(x, aspect) - 0.012
+}
+
+// along goes up the rope once.
+func along(gone, aspect float64) (float64, float64) {
+	x := gone*(aspect+0.11) - 0.055
 	return x - 0.055, cable(x, aspect) - 0.012
 }
 

@@ -25,6 +25,8 @@ type firmware interface {
 	firstStats() time.Duration
 	// stats makes the text of the last period.
 	stats(s *session, now time.Time) wire.Message
+	// sensed hears that a figure came into view or left it.
+	sensed(s *session, figure bool) error
 	// patience is how many pings may go without a pong; 0 does not count them.
 	patience() int
 	// pause is how long to wait before dialling again.
@@ -70,6 +72,7 @@ type session struct {
 	line     *line
 	admitted bool
 	stalled  bool // a fault: no more pictures
+	figure   bool // what the firmware was told last
 
 	nextPicture, nextPing, nextStats, pongBy time.Time
 	missed                                   int // pings without a pong
@@ -213,7 +216,7 @@ func (s *session) due(now time.Time) time.Duration {
 // pictureDue returns when the next picture is due; zero while none is.
 func (s *session) pictureDue(now time.Time) time.Time {
 	switch {
-	case s.stalled || s.fw.interval() == 0:
+	case s.stalled || s.c.reel.over || s.fw.interval() == 0:
 		s.nextPicture = time.Time{}
 	case s.nextPicture.IsZero(): // switched on again
 		s.nextPicture = now
@@ -311,17 +314,46 @@ func (s *session) tell(m wire.Message) error { return s.line.text(m.Append(nil))
 // board always sends its newest.
 func (s *session) capture(ctx context.Context, now time.Time) error {
 	step := s.fw.interval()
-	s.nextPicture = s.nextPicture.Add(step)
+	due := s.nextPicture
+	s.nextPicture = due.Add(step)
 	if late := now.Sub(s.nextPicture); late > 0 {
 		skipped := late/step + 1
 		s.nextPicture = s.nextPicture.Add(skipped * step)
 		s.c.note(func(r *Report) { r.Skipped += uint64(skipped) })
 	}
+	if err := s.watch(); err != nil {
+		return err
+	}
 	fault := s.c.faults.picture()
 	if fault != "" {
 		s.c.strike(fault)
 	}
-	return s.sendWith(ctx, fault, s.c.picture(now))
+	if err := s.sendWith(ctx, fault, s.c.picture(now)); err != nil {
+		return err
+	}
+	s.c.played(s.nextPicture.Sub(due))
+	return nil
+}
+
+// watch tells the firmware when a figure comes into view or leaves it.
+func (s *session) watch() error {
+	figure := s.c.figure()
+	if figure == s.figure {
+		return nil
+	}
+	s.figure = figure
+	return s.fw.sensed(s, figure)
+}
+
+// played moves the clip on, if one is played, by the time until the next picture.
+func (c *Camera) played(d time.Duration) {
+	if c.reel.loop == nil {
+		return
+	}
+	if c.cfg.Sent != nil {
+		c.cfg.Sent(c.reel.next(), time.Now())
+	}
+	c.reel.advance(d)
 }
 
 // sendWith sends a picture and lets a fault strike it.
@@ -384,15 +416,35 @@ func (c *Camera) strike(fault string) {
 
 // picture returns what the camera sees now. It is good until the next call.
 func (c *Camera) picture(now time.Time) []byte {
+	if c.reel.loop != nil {
+		return c.reel.loop.Picture(c.reel.next())
+	}
 	clock := c.cfg.Clock()
 	c.mu.Lock()
 	born, l, words := c.board.booted, c.board.look(c.cfg, now), c.board.words(now)
 	c.mu.Unlock()
-	// The phase gives each camera its own place in the film of about a minute.
-	elapsed := max(clock.Sub(born), 0) + time.Duration(c.phase*float64(time.Minute))
-	if loop := c.cfg.Loop; loop != nil {
-		i := int(elapsed.Seconds() * float64(c.cfg.FPS))
-		return loop.Picture(i)
+	return c.studio.picture(l, c.elapsed(clock, born), clock, words)
+}
+
+// elapsed is how long the camera has been looking. Where one thing moves for
+// ever, the phase gives each camera its own place in the film of about a minute.
+func (c *Camera) elapsed(clock, born time.Time) time.Duration {
+	d := max(clock.Sub(born), 0)
+	if c.cfg.Plan == Lively {
+		d += time.Duration(c.phase * float64(time.Minute))
 	}
-	return c.studio.picture(l, elapsed, clock, words)
+	return d
+}
+
+// figure reports whether somebody crosses the picture now, by the script.
+func (c *Camera) figure() bool {
+	if c.reel.loop != nil {
+		return false
+	}
+	clock := c.cfg.Clock()
+	c.mu.Lock()
+	born := c.board.booted
+	c.mu.Unlock()
+	_, yes := c.script.crossing(c.elapsed(clock, born).Seconds())
+	return yes
 }

@@ -7,6 +7,7 @@ import (
 	"image/draw"
 	"image/jpeg"
 	"math"
+	"math/rand/v2"
 	"time"
 )
 
@@ -14,6 +15,8 @@ import (
 // give equal pictures.
 type look struct {
 	scene         int
+	plan          string
+	seed          uint64
 	width, height int    // pixels
 	quality       int    // as cameras count: 4 best, 63 worst
 	title, note   string // burnt in, lower left
@@ -22,9 +25,10 @@ type look struct {
 	pan, tilt     float64 // of the view, -1 to 1
 }
 
-// stage draws the pictures of one look. The scene, the words and every digit of
-// the clock are drawn once; a picture costs copying back what moved, drawing it
-// again, and encoding. It belongs to one goroutine.
+// stage draws the pictures of one look. The scene, the words, every pose of
+// what moves and every digit of the clock are drawn once; a picture costs copying
+// back what moved, drawing it again, and encoding. While there is weather all of
+// the picture is drawn again. It belongs to one goroutine.
 type stage struct {
 	look    look
 	scene   *image.RGBA     // without words
@@ -33,10 +37,13 @@ type stage struct {
 	work    *image.RGBA     // the picture as it is now
 	dirty   []image.Rectangle
 
-	mover  mover
-	sprite *image.RGBA
-	unit   float64
-	ox, oy float64
+	play    scene
+	script  script
+	sprites map[pose]*image.RGBA
+	placed  []placed // what moves, as it was drawn last, the nearest last
+	grain   []int8   // see noise; nil until it is needed
+	unit    float64
+	ox, oy  float64
 
 	clock   *clockFace
 	clockAt image.Point // right end, top
@@ -47,23 +54,25 @@ type stage struct {
 func newStage(l look) *stage {
 	scenes := allScenes()
 	sc := scenes[l.scene%len(scenes)]
-	s := &stage{look: l, mover: sc.mover, unit: float64(l.height), ox: -0.3 * l.pan, oy: 0.12 * l.tilt}
+	s := &stage{
+		look: l, play: sc, script: newScript(l.plan, sc, l.scene, l.seed), sprites: map[pose]*image.RGBA{},
+		unit: float64(l.height), ox: -0.3 * l.pan, oy: 0.12 * l.tilt,
+	}
 	c := newCanvas(l.width, l.height, s.unit)
 	c.ox, c.oy = s.ox, s.oy
 	sc.still(c)
 	s.scene = c.img
-	l.tint.apply(s.scene)
-	sprite := newCanvas(int(sc.mover.w*s.unit)+1, int(sc.mover.h*s.unit)+1, s.unit)
-	sc.mover.draw(sprite)
-	s.sprite = sprite.img
-	l.tint.apply(s.sprite)
-	for _, img := range []*image.RGBA{s.scene, s.sprite} {
-		turn(img, l.mirror, l.flip)
-	}
+	s.develop(s.scene, false)
 	s.words()
 	s.work = image.NewRGBA(s.scene.Rect)
 	s.dirty = []image.Rectangle{s.work.Rect}
 	return s
+}
+
+// develop makes of a drawing what the sensor makes of it.
+func (s *stage) develop(img *image.RGBA, turned bool) {
+	s.look.tint.apply(img)
+	turn(img, s.look.mirror != turned, s.look.flip)
 }
 
 // words prepares what is burnt in: a shade at the lower edge, the title and
@@ -112,45 +121,69 @@ func (s *stage) draw(elapsed time.Duration, now time.Time, caption string) {
 	clock := now.Format("15:04:05.0")
 	size := s.clock.size(clock)
 	at := s.clockAt.Sub(image.Pt(size.X, 0))
-	thing := s.place(elapsed)
 	s.badge.set(caption, s.unit)
+	s.place(elapsed.Seconds())
 
-	redraw := append(s.dirty, thing, image.Rectangle{at, at.Add(size)}, s.badge.area())
+	redraw := append(s.dirty, image.Rectangle{at, at.Add(size)}, s.badge.area())
+	for _, p := range s.placed {
+		redraw = append(redraw, p.Rectangle)
+	}
+	weather := s.weather(elapsed)
+	if weather != nil {
+		redraw = append(redraw[:0], s.work.Rect)
+	}
 	for _, r := range redraw {
-		s.restore(r.Intersect(s.work.Rect), thing)
+		s.restore(r.Intersect(s.work.Rect), weather)
 	}
 	s.clock.draw(s.work, at, clock)
 	s.badge.draw(s.work)
-	s.dirty = append(s.dirty[:0], thing, s.badge.area())
+	s.remember(weather != nil)
+}
+
+// remember notes what the next picture has to draw again.
+func (s *stage) remember(all bool) {
+	s.dirty = append(s.dirty[:0], s.badge.area())
+	if all {
+		s.dirty[0] = s.work.Rect
+		return
+	}
+	for _, p := range s.placed {
+		s.dirty = append(s.dirty, p.Rectangle)
+	}
+}
+
+// weather returns what draws the weather of the moment; nil if there is none.
+func (s *stage) weather(elapsed time.Duration) func() {
+	t := s.script.at(elapsed.Seconds())
+	a, ok := s.script.spell(t)
+	if !ok {
+		return nil
+	}
+	k := sky{
+		gone: a.gone(t), age: t - a.from, left: a.to - t,
+		r: rand.New(rand.NewPCG(s.look.seed, uint64(elapsed))),
+	}
+	return func() { s.play.weather[a.which](s, k) }
 }
 
 // restore draws one part of the picture from scratch, without what lies on top
-// of everything.
-func (s *stage) restore(part, thing image.Rectangle) {
+// of everything. Weather is laid over all of the picture, below the words.
+func (s *stage) restore(part image.Rectangle, weather func()) {
 	if part.Empty() {
 		return
 	}
 	draw.Draw(s.work, part, s.scene, part.Min, draw.Src)
-	if over := part.Intersect(thing); !over.Empty() {
-		draw.Draw(s.work, over, s.sprite, over.Min.Sub(thing.Min), draw.Over)
+	for _, p := range s.placed {
+		if over := part.Intersect(p.Rectangle); !over.Empty() {
+			draw.Draw(s.work, over, p.image, over.Min.Sub(p.Min), draw.Over)
+		}
+	}
+	if weather != nil {
+		weather()
 	}
 	if shaded := part.Intersect(s.shade); !shaded.Empty() {
 		draw.Draw(s.work, shaded, s.overlay, shaded.Min, draw.Over)
 	}
-}
-
-// place returns where the moving thing is, in pixels.
-func (s *stage) place(elapsed time.Duration) image.Rectangle {
-	x, y := s.mover.at(elapsed.Seconds(), float64(s.look.width)/s.unit)
-	at := image.Pt(int(math.Round((x+s.ox)*s.unit)), int(math.Round((y+s.oy)*s.unit)))
-	size := s.sprite.Rect.Size()
-	if s.look.mirror {
-		at.X = s.look.width - at.X - size.X
-	}
-	if s.look.flip {
-		at.Y = s.look.height - at.Y - size.Y
-	}
-	return image.Rectangle{at, at.Add(size)}
 }
 
 // turn mirrors a picture in place, left to right, top to bottom or both.

@@ -37,7 +37,10 @@ func (k *sketch) dialling(wrongKey bool) dialling {
 func (k *sketch) fragment() int             { return 0 }
 func (k *sketch) patience() int             { return 2 }
 func (k *sketch) firstStats() time.Duration { return k.c.cfg.Stats }
-func (k *sketch) interval() time.Duration   { return time.Second / time.Duration(k.fps) }
+func (k *sketch) interval() time.Duration   { return k.c.pace(k.fps) }
+func (k *sketch) sensed(*session, bool) error {
+	return nil // it has no word for it
+}
 func (k *sketch) pause(ending) time.Duration {
 	return or(k.c.cfg.Retry, 3*time.Second)
 }
