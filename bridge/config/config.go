@@ -28,7 +28,9 @@ type Config struct {
 	HTTP    HTTP
 	MQTT    MQTT
 	Ingest  Ingest
-	Cameras []Camera // in the order of the file
+	Cameras []Camera            // in the order of the file
+	Motion  bridge.MotionChange // how the pictures of all cameras are judged; see Camera.Motion
+	Events  Events
 	Log     Log
 }
 
@@ -101,12 +103,19 @@ type Ingest struct {
 // Camera is one camera of the file.
 type Camera struct {
 	ID        string
-	Name      string          // "" if the file does not say
-	Room      string          // "" means the id
-	Key       Secret          // empty if the file does not say
-	Settings  bridge.Settings // desired at first sight; each fits its property, not yet this camera
-	Source    string          // "file:line" of the camera
-	KeySource string          // "file:line" of its key; "" without one
+	Name      string              // "" if the file does not say
+	Room      string              // "" means the id
+	Key       Secret              // empty if the file does not say
+	Settings  bridge.Settings     // desired at first sight; each fits its property, not yet this camera
+	Motion    bridge.MotionChange // how its pictures are judged where that differs from Config.Motion; nil if the file does not say
+	Source    string              // "file:line" of the camera
+	KeySource string              // "file:line" of its key; "" without one
+}
+
+// Events bounds what is kept of events on disk. The older of two goes first.
+type Events struct {
+	Keep    time.Duration // since their end
+	MaxSize int64         // bytes, all together
 }
 
 // Log says what is logged and how.
@@ -137,8 +146,17 @@ func Default() *Config {
 			MaxFPS:        15,
 			IdleTimeout:   30 * time.Second,
 		},
-		Log: Log{Level: slog.LevelInfo, Format: "text"},
+		Motion: defaultMotion(),
+		Events: Events{Keep: 7 * 24 * time.Hour, MaxSize: 1 << 30},
+		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 	}
+}
+
+// defaultMotion is bridge.DefaultMotion without what follows from its
+// sensitivity.
+func defaultMotion() bridge.MotionChange {
+	m := bridge.MotionChange{}
+	return m.Merge(bridge.DefaultMotion().Values())
 }
 
 // Address is where the embedded broker really listens: without users only on

@@ -142,6 +142,54 @@ log: {level: debug, format: json}
 	}
 }
 
+func TestMotion(t *testing.T) {
+	c := parse(t, `
+motion: {enabled: false, sensitivity: high, fps: 5, width: 320, off_delay: 1m30s, threshold: 12, noise: 3.5, area: 0.01, frames: 3/4, ignore: [], zones: {}}
+events: {keep: 87600h, max_size: 1TiB}
+cameras:
+  porch:
+    motion:
+      sensitivity: 1
+      threshold: ""
+      ignore: [[[0, 0], ["1.0", "${EDGE}"], [1, 1]]]
+      zones: {Tür: [[0, 0], [1, 0], [1, 1e-1]]}
+  garden: {motion: {ignore: [], zones: {}}}
+  yard: {motion: {ignore: , zones: }}
+`, "EDGE=.5")
+	want := bridge.MotionChange{
+		"enabled": false, "sensitivity": 75, "fps": 5, "width": 320, "off_delay": 90.0, "threshold": 12, "noise": 3.5, "area": 0.01,
+		"frames": "3/4", "ignore": []bridge.Polygon{}, "zones": map[string]bridge.Polygon{},
+	}
+	if !reflect.DeepEqual(c.Motion, want) {
+		t.Errorf("got\n%#v\nwant\n%#v", c.Motion, want)
+	}
+	for i, want := range []bridge.MotionChange{
+		{"sensitivity": 1, "ignore": []bridge.Polygon{{{0, 0}, {1, 0.5}, {1, 1}}}, "zones": map[string]bridge.Polygon{"Tür": {{0, 0}, {1, 0}, {1, 0.1}}}},
+		{"ignore": []bridge.Polygon{}, "zones": map[string]bridge.Polygon{}},
+		nil,
+	} {
+		if got := c.Cameras[i].Motion; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got\n%#v\nwant\n%#v", c.Cameras[i].ID, got, want)
+		}
+	}
+	if want := (config.Events{Keep: 87600 * time.Hour, MaxSize: 1 << 40}); c.Events != want {
+		t.Errorf("events %+v, want %+v", c.Events, want)
+	}
+}
+
+// TestMotionDefault: an empty file judges as a bridge that nobody configured.
+func TestMotionDefault(t *testing.T) {
+	want := bridge.DefaultMotion()
+	got := want.With(parse(t, "").Motion)
+	if !reflect.DeepEqual(got.Values(), want.Values()) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	c := parse(t, "motion: {threshold: 12, fps: 5}", "ESPCAM_MOTION_THRESHOLD=", "ESPCAM_MOTION_OFF_DELAY=2m", "ESPCAM_EVENTS_KEEP=2h")
+	if m := want.With(c.Motion); m.Threshold != 0 || m.FPS != 5 || m.OffDelay != 2*time.Minute || c.Events.Keep != 2*time.Hour {
+		t.Errorf("with the environment: %+v, %+v", m, c.Events)
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	c := parse(t, `
 name: "${CITY}-$${CITY}-$5"

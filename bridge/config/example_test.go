@@ -92,7 +92,7 @@ func collect(v any, path string, found map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if path == ".cameras" {
+			if path == ".cameras" || strings.HasSuffix(path, ".zones") {
 				collect(v[key], path+".*", found)
 				continue
 			}

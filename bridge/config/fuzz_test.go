@@ -90,7 +90,12 @@ func checkConfig(t *testing.T, c *config.Config) {
 			t.Error(err)
 		}
 	}
+	checkMotion(t, c.Motion)
+	if c.Events.Keep < time.Hour || c.Events.MaxSize < 10<<20 {
+		t.Errorf("accepted the events %+v", c.Events)
+	}
 	for _, cam := range c.Cameras {
+		checkMotion(t, cam.Motion)
 		if bridge.CheckID(cam.ID) != nil || cam.Room != "" && !bridge.ValidRoom(cam.Room) || cam.Source == "" {
 			t.Errorf("accepted the camera %+v", cam)
 		}
@@ -99,5 +104,13 @@ func checkConfig(t *testing.T, c *config.Config) {
 		if token.Name == "" || len(token.Token.Reveal()) < 16 || !token.Role.Includes(bridge.Viewer) {
 			t.Errorf("accepted the token %+v", token)
 		}
+	}
+}
+
+// checkMotion wants what was accepted to be what would be accepted again.
+func checkMotion(t *testing.T, m bridge.MotionChange) {
+	again, err := bridge.CheckMotion(m)
+	if err != nil || len(m) > 0 && !reflect.DeepEqual(again, m) {
+		t.Errorf("accepted %#v, which is %#v, %v", m, again, err)
 	}
 }

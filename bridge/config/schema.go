@@ -20,6 +20,11 @@ func schema(c *Config) section {
 			add:  func(id string) value { return addCamera(c, id) },
 			name: bridge.CheckID,
 		}),
+		row("motion", motion(&c.Motion)),
+		row("events", section{
+			row("keep", one(&c.Events.Keep, duration(minKeep, maxKeep))),
+			row("max_size", one(&c.Events.MaxSize, size[int64](10<<20, 1<<40))),
+		}),
 		row("log", section{
 			row("level", one(&c.Log.Level, logLevel)),
 			row("format", one(&c.Log.Format, choice("text", "json"))),
@@ -96,6 +101,7 @@ func addCamera(c *Config, id string) value {
 		row("room", one(&cam.Room, optional(room))),
 		row("key", secret{&cam.Key, checkCameraKey}),
 		row("settings", cam.settings()),
+		row("motion", motion(&cam.Motion)),
 	}
 }
 

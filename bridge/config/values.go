@@ -26,6 +26,8 @@ func expected(format string, args ...any) error { return fmt.Errorf(format, args
 const (
 	minIdle = 5 * time.Second
 	maxIdle = time.Hour
+	minKeep = time.Hour
+	maxKeep = 10 * 365 * 24 * time.Hour
 )
 
 // optional makes a value that may be empty.
@@ -56,35 +58,39 @@ func number(lo, hi int) func(string) (int, error) {
 }
 
 // size reads bytes.
-func size(lo, hi int) func(string) (int, error) {
-	return func(text string) (int, error) {
+func size[N int | int64](lo, hi N) func(string) (N, error) {
+	return func(text string) (N, error) {
 		n, ok := parseSize(text)
 		if !ok {
 			return 0, expected("must be a size such as 256KiB, 1MiB or a number of bytes, not %s", quote(text))
 		}
-		if n < lo || n > hi {
-			return 0, expected("must be from %s to %s, not %s", inBytes(lo), inBytes(hi), quote(text))
+		if n < int64(lo) || n > int64(hi) {
+			return 0, expected("must be from %s to %s, not %s", inBytes(int64(lo)), inBytes(int64(hi)), quote(text))
 		}
-		return n, nil
+		return N(n), nil
 	}
 }
 
-func parseSize(text string) (int, bool) {
+var units = []string{"KiB", "MiB", "GiB", "TiB"}
+
+func parseSize(text string) (int64, bool) {
 	shift := 0
-	for i, unit := range []string{"KiB", "MiB", "GiB"} {
+	for i, unit := range units {
 		if digits, ok := strings.CutSuffix(text, unit); ok {
 			text, shift = strings.TrimRight(digits, " "), 10*(i+1)
 		}
 	}
-	n, err := strconv.Atoi(text)
-	return n << shift, err == nil && n >= 0 && n <= math.MaxInt>>shift
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n << shift, err == nil && n >= 0 && n <= math.MaxInt64>>shift
 }
 
-func inBytes(n int) string {
-	if n%(1<<20) == 0 {
-		return fmt.Sprintf("%dMiB", n>>20)
+// inBytes writes n in the largest unit that leaves it whole.
+func inBytes(n int64) string {
+	i := 0
+	for n >>= 10; n%1024 == 0 && i < len(units)-1; n >>= 10 {
+		i++
 	}
-	return fmt.Sprintf("%dKiB", n>>10)
+	return fmt.Sprint(n, units[i])
 }
 
 func duration(lo, hi time.Duration) func(string) (time.Duration, error) {

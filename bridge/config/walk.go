@@ -225,11 +225,17 @@ func (l *loader) entries(n *yaml.Node, path string) []entry {
 
 // read reads any value after the checks that all need.
 func (l *loader) read(v value, n *yaml.Node, path string) {
+	if !l.odd(n, path) {
+		v.read(l, n, path)
+	}
+}
+
+// odd complains of a node that this strict reading leaves out.
+func (l *loader) odd(n *yaml.Node, path string) bool {
 	if odd(n) {
 		l.problem(n, path, "uses an anchor (&), an alias (*) or a tag (!): write the value out, in quotes if it begins with such a sign")
-		return
 	}
-	v.read(l, n, path)
+	return odd(n)
 }
 
 // readLeaf returns the text after expansion, and whether it was accepted.
