@@ -57,9 +57,9 @@ func authConfig(cfg *config.Config) auth.Config {
 }
 
 func fleetConfig(cfg *config.Config) fleet.Config {
-	out := fleet.Config{App: cfg.HTTP.App, MaxFPS: cfg.Ingest.MaxFPS}
+	out := fleet.Config{App: cfg.HTTP.App, MaxFPS: cfg.Ingest.MaxFPS, Motion: cfg.Motion}
 	for _, c := range cfg.Cameras {
-		out.Cameras = append(out.Cameras, fleet.Known{ID: c.ID, Name: c.Name, Room: c.Room, Settings: c.Settings, Source: short(c.Source)})
+		out.Cameras = append(out.Cameras, fleet.Known{ID: c.ID, Name: c.Name, Room: c.Room, Settings: c.Settings, Motion: c.Motion, Source: short(c.Source)})
 	}
 	return out
 }
