@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -262,6 +263,32 @@ func TestCannot(t *testing.T) {
 		if r := row.measure(t.Context(), &rig{options: options{Rounds: 1}, log: io.Discard}); r.Skipped == "" {
 			t.Errorf("%s without a source tree: %+v", row.name, r)
 		}
+	}
+}
+
+// TestMotionScore takes the verdict from what the program says.
+func TestMotionScore(t *testing.T) {
+	clips := t.TempDir()
+	t.Setenv("ESPCAM_CLIPS", clips)
+	program := filepath.Join(t.TempDir(), "bridge")
+	r := &rig{options: options{Bridge: program}, log: io.Discard}
+	for said, want := range map[string]string{
+		`{"total":{"events":15,"hit":15,"event_f1":1},"decoder":"Go"}`:                     "ok",
+		`{"total":{"events":15,"hit":14,"event_f1":0.98}}`:                                 "MISS",
+		`{"total":{"events":15,"hit":15,"false_events":2,"event_f1":0.94},"decoder":"Go"}`: "MISS",
+		`{"total":{"events":0,"hit":0,"event_f1":1}}`:                                      "MISS", // no clips
+		`nonsense`: "MISS",
+	} {
+		if err := os.WriteFile(program, []byte("#!/bin/sh\n[ $# = 6 ] && echo '"+said+"'\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if res := motionScore(t.Context(), r); res.verdict() != want {
+			t.Errorf("%s: %+v, want %s", said, res, want)
+		}
+	}
+	t.Setenv("ESPCAM_CLIPS", filepath.Join(clips, "nowhere"))
+	if res := motionScore(t.Context(), r); !strings.Contains(res.Skipped, "ESPCAM_CLIPS") {
+		t.Errorf("without clips: %+v", res)
 	}
 }
 

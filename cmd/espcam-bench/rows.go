@@ -39,6 +39,7 @@ var rows = []row{
 	{name: "start", must: "< 0.5 s, <= 30 MB", measure: start},
 	{name: "allocations", must: "0 copies, 1 allocation", measure: allocations},
 	{name: "100 with motion", must: "p99 <= 1.2 x without", measure: withMotion},
+	{name: "motion score", must: "F1 >= 0.97, half 0.95", measure: motionScore},
 	{name: "motion, 160 wide", must: "<= 1.5 x decoding", measure: perDecode("BenchmarkJudge160", 1.5)},
 	{name: "motion, 80 wide", must: "<= 1.1 x decoding", measure: perDecode("BenchmarkJudge80", 1.1)},
 	{name: "motion, integers", must: "<= 0.45 x decoding", measure: perDecode("BenchmarkIntegerPart160", 0.45)},
