@@ -107,6 +107,22 @@ func (f *fleet) Do(_ context.Context, id string, a bridge.Action) error {
 	return nil
 }
 
+func (f *fleet) SetMotion(id string, in map[string]any) (bridge.Camera, error) {
+	m, err := bridge.CheckMotion(in)
+	if err != nil {
+		return bridge.Camera{}, err
+	}
+	f.mu.Lock()
+	f.sets = append(f.sets, fmt.Sprint(id, " motion ", map[string]any(m)))
+	fail := f.fail
+	f.mu.Unlock()
+	if fail != nil {
+		return bridge.Camera{}, fail
+	}
+	f.change(id, func(c *bridge.Camera) { c.Motion = c.Motion.With(m) })
+	return f.Camera(id)
+}
+
 func (f *fleet) Subscribe() (*bridge.Listener, func()) {
 	l := bridge.NewListener()
 	f.mu.Lock()

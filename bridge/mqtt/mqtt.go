@@ -56,7 +56,14 @@ type Fleet interface {
 	Camera(ref string) (bridge.Camera, error)
 	Set(ctx context.Context, id string, s bridge.Settings) (bridge.Camera, error)
 	Do(ctx context.Context, id string, a bridge.Action) error
+	SetMotion(id string, in map[string]any) (bridge.Camera, error)
 	Subscribe() (*bridge.Listener, func())
+}
+
+// Motion is the part of package watch that the client uses.
+type Motion interface {
+	Subscribe() (*bridge.EventListener, func())
+	Active() []bridge.Event
 }
 
 // Pictures gives a camera's newest frame, or the zero Frame.
@@ -76,6 +83,7 @@ type Store interface {
 type Deps struct {
 	Fleet    Fleet
 	Pictures Pictures
+	Motion   Motion // nil: pictures are not judged, and nothing of motion is announced
 	Store    Store
 	Log      *slog.Logger
 
