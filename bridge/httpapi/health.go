@@ -18,6 +18,29 @@ type Sources struct {
 	Store   func() error // nil error: the disk takes writes
 	MQTT    func() (connected bool, why string)
 	Refused func() map[bridge.Reason]uint64 // camera handshakes refused since the start
+
+	Events    func() error        // nil error: events are saved
+	Journal   func() EventFigures // of the events that are kept
+	Detectors func() []DetectorFigures
+}
+
+// EventFigures are those of the events that are kept. Counters begin with the
+// program.
+type EventFigures struct {
+	Begun         uint64 // events that began
+	Events        int    // on disk, readable
+	Bytes         int64  // on disk, of all events
+	Corrupt       int    // on disk, not readable
+	Waiting       int    // going on, or waiting for the disk
+	Removed       uint64 // by age or size
+	Lost          uint64 // events that never came to the disk
+	FramesDropped uint64 // frames of clips, and pictures, that never came to the disk
+}
+
+// DetectorFigures are the calls of one detector since the program started.
+type DetectorFigures struct {
+	Name                          string
+	Calls, Busy, Timeouts, Errors uint64
 }
 
 // ingest is the cameras' door. It judges keys itself.

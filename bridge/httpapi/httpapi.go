@@ -16,6 +16,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"image"
+	"io"
 	"io/fs"
 	stdlog "log"
 	"log/slog"
@@ -63,6 +65,8 @@ type Deps struct {
 	Fleet   Fleet
 	Hub     *hub.Hub
 	Auth    Auth         // may be nil if Config.Auth is false
+	Motion  Motion       // nil: nobody watches the pictures
+	Events  Events       // nil: no events are kept
 	Ingest  http.Handler // the cameras' door at /ingest/ws; nil for none
 	Web     fs.FS        // the page; nil for none
 	Sources Sources
@@ -88,9 +92,29 @@ type Cameras interface {
 type Control interface {
 	Set(ctx context.Context, id string, s bridge.Settings) (bridge.Camera, error)
 	Do(ctx context.Context, id string, a bridge.Action) error
+	SetMotion(id string, in map[string]any) (bridge.Camera, error)
 	Rename(id, name string) error
 	SetEnabled(id string, on bool) error
 	Remove(id string) error
+}
+
+// Motion is the watch over the cameras' pictures.
+type Motion interface {
+	State(camera string) bridge.MotionState
+	Subscribe() (*bridge.EventListener, func())
+	Active() []bridge.Event                  // going on
+	Debug(camera string) (image.Image, bool) // what the detector sees now; false: nothing
+}
+
+// Events is what happened. Errors are *bridge.Error, CodeNotFound for an event,
+// a picture or a clip that is not there. An event that is listed may be gone by
+// the time it is asked for.
+type Events interface {
+	List(bridge.EventFilter) (events []bridge.Event, next string, err error)
+	Event(id string) (bridge.Event, error)
+	Has(id string) (picture, clip bool)
+	Picture(id string) (io.ReadSeekCloser, error)
+	Clip(id string) (io.ReadSeekCloser, error) // an MJPEG body in machine form
 }
 
 // Provisioner hands out camera keys.

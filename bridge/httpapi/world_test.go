@@ -51,7 +51,7 @@ var nativeCaps = bridge.Capabilities{FrameSizes: []string{"QVGA", "VGA"}, LED: 2
 func (f *cameras) add(id string) {
 	f.change(id, func(c *bridge.Camera) {
 		*c = bridge.Camera{ID: id, Room: "Room-" + id, Name: id, Dialect: bridge.Native, State: bridge.Online, Connected: true, Enabled: true,
-			Address: "192.0.2.9:1234", ConnectedAt: time.Now(), Offer: bridge.NewOffer(bridge.Native, nativeCaps, 15)}
+			Address: "192.0.2.9:1234", ConnectedAt: time.Now(), Offer: bridge.NewOffer(bridge.Native, nativeCaps, 15), Motion: bridge.DefaultMotion()}
 	})
 }
 
@@ -159,6 +159,15 @@ func (f *cameras) Do(ctx context.Context, id string, a bridge.Action) error {
 		f.does = append(f.does, id+" "+a.Name)
 	}
 	return err
+}
+
+func (f *cameras) SetMotion(id string, in map[string]any) (bridge.Camera, error) {
+	change, err := bridge.CheckMotion(in)
+	if err != nil {
+		return bridge.Camera{}, err
+	}
+	f.change(id, func(c *bridge.Camera) { c.Motion = c.Motion.With(change) })
+	return f.Camera(id)
 }
 
 func (f *cameras) Rename(id, name string) error {

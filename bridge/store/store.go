@@ -1,10 +1,11 @@
 // Package store is the bridge's memory on disk: one bbolt file that holds what
 // must survive a restart (cameras, desired settings, hashed keys and sessions).
 //
-// fleet and auth keep their records in Tables, mqtt its frozen id prefix. Each
-// call is one transaction: after it returned, the value is on disk and survives
-// a kill -9 or a power cut; before that the old value is whole. Nothing here is
-// on the path of a frame, since a write waits for the disk.
+// fleet and auth keep their records in Tables, mqtt its frozen id prefix, journal
+// the index of its events. Each call is one transaction: after it returned, the
+// value is on disk and survives a kill -9 or a power cut; before that the old
+// value is whole. Nothing here is on the path of a frame, since a write waits
+// for the disk.
 //
 // A full or read-only disk is an error of that write alone: reads go on. A
 // damaged file is refused at Open with a sentence that says what to do; the
@@ -149,6 +150,53 @@ func (t *Table[T]) All() (map[string]T, error) {
 		})
 	})
 	return all, err
+}
+
+// Descend visits the records whose key sorts before the given one (all if it is
+// ""), the last one first, until visit returns false. A record that cannot be
+// read comes with an error instead of a value: the visitor decides. visit must
+// not write to the store.
+func (t *Table[T]) Descend(before string, visit func(key string, v T, err error) bool) error {
+	return t.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(t.name).Cursor()
+		k, raw := c.Last()
+		if before != "" {
+			if k, _ = c.Seek([]byte(before)); k != nil {
+				k, raw = c.Prev()
+			} else {
+				k, raw = c.Last()
+			}
+		}
+		for ; k != nil; k, raw = c.Prev() {
+			var v T
+			if err := t.decode(string(k), raw, &v); !visit(string(k), v, err) {
+				break
+			}
+		}
+		return nil
+	})
+}
+
+// Update writes and removes records, all or none of them.
+func (t *Table[T]) Update(put map[string]T, remove []string) error {
+	return t.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(t.name)
+		for key, v := range put {
+			raw, err := json.Marshal(v)
+			if err == nil {
+				err = b.Put([]byte(key), raw)
+			}
+			if err != nil {
+				return fmt.Errorf("table %s, record %s: %w", t.name, key, err)
+			}
+		}
+		for _, key := range remove {
+			if err := b.Delete([]byte(key)); err != nil {
+				return fmt.Errorf("table %s, record %s: %w", t.name, key, err)
+			}
+		}
+		return nil
+	})
 }
 
 // Put writes a record.
