@@ -27,6 +27,7 @@ type cameraJSON struct {
 	Offer       bridge.Offer   `json:"capabilities"`
 	Settings    settingsJSON   `json:"settings"`
 	Stats       statsJSON      `json:"stats"`
+	Motion      *motionJSON    `json:"motion,omitempty"` // absent if nobody watches
 }
 
 type settingsJSON struct {
@@ -93,7 +94,7 @@ func (s *Server) visible(who bridge.Principal) []cameraJSON {
 	out := []cameraJSON{}
 	for _, c := range s.deps.Fleet.Cameras() {
 		if who.May(bridge.Viewer, c.ID) {
-			out = append(out, toJSON(c))
+			out = append(out, s.show(c))
 		}
 	}
 	return out
@@ -105,7 +106,7 @@ func (s *Server) listCameras(w http.ResponseWriter, _ *http.Request, v *visit) e
 }
 
 func (s *Server) getCamera(w http.ResponseWriter, _ *http.Request, v *visit) error {
-	send(w, http.StatusOK, toJSON(v.camera))
+	send(w, http.StatusOK, s.show(v.camera))
 	return nil
 }
 
@@ -114,6 +115,7 @@ type change struct {
 	Name     *string         `json:"name"`
 	Enabled  *bool           `json:"enabled"`
 	Settings bridge.Settings `json:"settings"`
+	Motion   map[string]any  `json:"motion"`
 }
 
 func (s *Server) patchCamera(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -132,7 +134,7 @@ func (s *Server) patchCamera(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	c, err := s.deps.Fleet.Camera(v.camera.ID)
 	if err == nil {
-		send(w, http.StatusOK, toJSON(c))
+		send(w, http.StatusOK, s.show(c))
 	}
 	return err
 }
@@ -145,6 +147,9 @@ func (s *Server) apply(ctx context.Context, c bridge.Camera, in change) error {
 			return err
 		}
 	}
+	if _, err := bridge.CheckMotion(in.Motion); err != nil {
+		return err
+	}
 	if in.Name != nil {
 		if err := s.deps.Fleet.Rename(c.ID, *in.Name); err != nil {
 			return err
@@ -152,6 +157,11 @@ func (s *Server) apply(ctx context.Context, c bridge.Camera, in change) error {
 	}
 	if in.Enabled != nil {
 		if err := s.deps.Fleet.SetEnabled(c.ID, *in.Enabled); err != nil {
+			return err
+		}
+	}
+	if len(in.Motion) > 0 {
+		if _, err := s.deps.Fleet.SetMotion(c.ID, in.Motion); err != nil {
 			return err
 		}
 	}

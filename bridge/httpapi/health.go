@@ -39,8 +39,12 @@ type EventFigures struct {
 
 // DetectorFigures are the calls of one detector since the program started.
 type DetectorFigures struct {
-	Name                          string
-	Calls, Busy, Timeouts, Errors uint64
+	Name     string
+	Calls    uint64
+	Busy     uint64 // pictures replaced by a newer one while a call was under way, or refused as busy
+	Timeouts uint64 // calls that ended after their time
+	Errors   uint64
+	Hung     int // calls whose time is over and that have not ended
 }
 
 // ingest is the cameras' door. It judges keys itself.
@@ -59,13 +63,14 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ *visit) error
 	return nil
 }
 
-// ready is the body of /readyz. A broker that is away makes the bridge
-// degraded, not unready: cameras and pages work without.
+// ready is the body of /readyz. A broker that is away, or events that cannot be
+// saved, make the bridge degraded, not unready: cameras and pages work without.
 type ready struct {
 	Ready    bool   `json:"ready"`
 	Degraded bool   `json:"degraded"`
 	Store    string `json:"store"`
 	MQTT     string `json:"mqtt"`
+	Events   string `json:"events,omitempty"`
 	Cameras  struct {
 		Known  int `json:"known"`
 		Online int `json:"online"`
@@ -85,6 +90,12 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) error 
 		}
 	} else {
 		out.MQTT = "off"
+	}
+	if f := s.deps.Sources.Events; f != nil {
+		out.Events = "ok"
+		if err := f(); err != nil {
+			out.Degraded, out.Events = true, err.Error()
+		}
 	}
 	for _, c := range s.deps.Fleet.Cameras() {
 		out.Cameras.Known++
@@ -112,6 +123,7 @@ func (s *Server) newMetrics() http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newFigures(s),
+		newMotionFigures(s),
 	)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)})
 }

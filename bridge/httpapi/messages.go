@@ -21,6 +21,7 @@ type request struct {
 	FPS      float64         `json:"fps"`
 	Time     json.Number     `json:"time"`
 	Settings bridge.Settings `json:"settings"`
+	Motion   map[string]any  `json:"motion"`
 	Action   string          `json:"action"`
 	Args     map[string]any  `json:"args"`
 	Name     *string         `json:"name"`
@@ -118,6 +119,16 @@ func (k *socket) set(in request) error {
 	})
 }
 
+func (k *socket) setMotion(in request) error {
+	if len(in.Motion) == 0 {
+		return bridge.Errorf(bridge.CodeInvalid, "motion needs motion: settings by name, such as {\"sensitivity\": 60}").At("motion")
+	}
+	return k.later(in, func() error {
+		_, err := k.deps.Fleet.SetMotion(in.found.ID, in.Motion)
+		return err
+	})
+}
+
 func (k *socket) do(in request) error {
 	return k.later(in, func() error {
 		return k.deps.Fleet.Do(k.ctx, in.found.ID, bridge.Action{Name: in.Action, Args: in.Args})
@@ -152,7 +163,7 @@ func (k *socket) later(in request, command func() error) error {
 		}
 		out := resultMessage{Type: "result", ID: in.ID, OK: true}
 		if c, err := k.deps.Fleet.Camera(id); err == nil {
-			j := toJSON(c)
+			j := k.show(c)
 			out.Camera = &j
 		}
 		k.post(out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -41,8 +42,9 @@ type socket struct {
 	lanes  sync.WaitGroup
 
 	// Owned by write.
-	told map[string]time.Time // cameras that the page knows, and when it last heard of each
-	old  map[string]bool      // cameras whose state it was told has changed since
+	told   map[string]time.Time // cameras that the page knows, and when it last heard of each
+	old    map[string]bool      // cameras whose state it was told has changed since
+	events happenings
 
 	mu       sync.Mutex
 	queue    [][]byte
@@ -69,6 +71,11 @@ func (s *Server) pageSocket(w http.ResponseWriter, r *http.Request, v *visit) er
 	var unsubscribe func()
 	k.news, unsubscribe = s.deps.Fleet.Subscribe()
 	defer unsubscribe()
+	if s.deps.Motion != nil {
+		inbox, leave := s.deps.Motion.Subscribe()
+		defer leave()
+		k.events.inbox = inbox
+	}
 	k.run()
 	return nil
 }
@@ -76,7 +83,8 @@ func (s *Server) pageSocket(w http.ResponseWriter, r *http.Request, v *visit) er
 func newSocket(ctx context.Context, s *Server, v *visit) *socket {
 	k := &socket{
 		Server: s, v: v, wake: make(chan struct{}, 1), rate: rate.NewLimiter(maxMessages, 2*maxMessages),
-		told: map[string]time.Time{}, old: map[string]bool{}, channels: map[uint16]*channel{}, jobs: map[string][]func(){},
+		told: map[string]time.Time{}, old: map[string]bool{}, events: newHappenings(),
+		channels: map[uint16]*channel{}, jobs: map[string][]func(){},
 	}
 	k.ctx, k.cancel = context.WithCancel(ctx)
 	return k
@@ -121,23 +129,32 @@ func (k *socket) ring() {
 	}
 }
 
-// post queues a JSON message. A page that does not read is sent away; when it
-// comes back it is told everything anew.
+// post queues the answer to a message. A page that asks and does not read is sent
+// away; when it comes back it is told everything anew.
 func (k *socket) post(message any) {
+	if !k.enlist(message, maxQueue) {
+		k.end(websocket.ClosePolicyViolation, "too slow")
+	}
+}
+
+// say queues what the page is told unasked. Only write calls it, which sends all
+// of it before it looks for more: however many cameras there are, it fits.
+func (k *socket) say(message any) { k.enlist(message, math.MaxInt) }
+
+// enlist queues a JSON message, unless so many are waiting.
+func (k *socket) enlist(message any, most int) bool {
 	b, err := json.Marshal(message)
 	if err != nil {
 		panic(err) // our own types: cannot be
 	}
 	k.mu.Lock()
-	full := len(k.queue) >= maxQueue
-	if !full {
+	fits := len(k.queue) < most
+	if fits {
 		k.queue = append(k.queue, b)
 	}
 	k.mu.Unlock()
-	if full {
-		k.end(websocket.ClosePolicyViolation, "too slow")
-	}
 	k.ring()
+	return fits
 }
 
 // Messages to the page.
@@ -192,7 +209,8 @@ func (k *socket) welcome() {
 	for _, c := range cameras {
 		k.told[c.ID] = k.now()
 	}
-	k.post(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, k.now().UnixMilli(), cameras})
+	k.say(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, k.now().UnixMilli(), cameras})
+	k.welcomeEvents()
 }
 
 // write sends until the page leaves, is sent away or takes nothing.
@@ -225,6 +243,7 @@ func (k *socket) pump() error {
 	defer stats.Stop()
 	recheck := time.NewTicker(k.cfg.Timing.Recheck)
 	defer recheck.Stop()
+	defer k.events.wake.Stop()
 	for {
 		if err := k.flush(); err != nil {
 			return err
@@ -237,6 +256,10 @@ func (k *socket) pump() error {
 		case <-k.wake:
 		case <-k.news.Ready():
 			k.hear(k.news.Take())
+		case <-k.events.ready():
+			k.hearEvents()
+		case <-k.events.wake.C:
+			k.tellLater()
 		case <-beat.C:
 			k.tell()
 		case <-stats.C:
@@ -274,7 +297,7 @@ func (k *socket) hear(n bridge.News) {
 	k.tell()
 	for _, n := range n.Notices {
 		if k.v.who.May(bridge.Viewer, n.Camera) {
-			k.post(noticeMessage{"notice", n.Time.UnixMilli(), n.Camera, n.Code, n.Message, n.Property, n.Value})
+			k.say(noticeMessage{"notice", n.Time.UnixMilli(), n.Camera, n.Code, n.Message, n.Property, n.Value})
 		}
 	}
 }
@@ -306,11 +329,11 @@ func (k *socket) tell() {
 		switch {
 		case err == nil && c.ID == id:
 			k.told[id] = now
-			k.post(cameraMessage{"camera", toJSON(c)})
+			k.say(cameraMessage{"camera", k.show(c)})
 			k.cover(c)
 		case known:
 			delete(k.told, id)
-			k.post(removedMessage{"removed", id})
+			k.say(removedMessage{"removed", id})
 		}
 	}
 }
