@@ -30,6 +30,11 @@ type entry struct {
 	steadily string            // the part of telemetry whose change is told at once
 	picture  uint64            // sequence number of the last one sent
 	cover    bool              // it was switched off: its last picture is to be covered
+	story    *story            // the event going on; nil if there is none
+	past     string            // id of the last event that ended
+	moved    time.Time         // begin of the newest event
+	proof    bridge.Frame      // picture of the newest event, until it is sent
+	bare     bool              // the broker has no picture of an event
 	lane     lane
 }
 
@@ -169,6 +174,7 @@ func (c *Client) remove(id string) {
 	if e == nil {
 		return
 	}
+	c.finish(e, c.deps.Clock.Now())
 	delete(c.entries, id)
 	c.agenda.drop("slim/" + id)
 	c.agenda.drop("lane/" + id)
@@ -228,9 +234,7 @@ func (c *Client) clearLater(id string) {
 }
 
 // clear ends a retained topic.
-func (c *Client) clear(topic string) {
-	c.out.state(message{topic: topic, qos: 1, retain: true}, true)
-}
+func (c *Client) clear(topic string) { c.out.clear(topic) }
 
 // loadParts reads which entities a camera was announced with, perhaps by an
 // earlier process.

@@ -89,9 +89,15 @@ func (c *Client) echo(e *entry, j job) {
 	if !c.visible(e) {
 		return
 	}
-	for _, r := range cameraRows {
-		if _, ok := j.settings[r.setting]; r.setting != "" && (ok || r.key == j.property) {
+	for _, r := range c.rows {
+		_, set := j.settings[r.setting]
+		_, judged := j.motion[r.motion]
+		switch {
+		case !set && !judged && r.key != j.property:
+		case r.setting != "":
 			c.putSetting(e, r, true)
+		case r.motion != "":
+			c.putMotionSetting(e, r, true)
 		}
 	}
 }
@@ -108,7 +114,7 @@ func (c *Client) read(e *entry, property string, m incoming) (job, error) {
 	case property == "":
 		return c.readMany(e, j, m.payload)
 	}
-	return j, j.add(e, property, m.payload)
+	return j, c.add(&j, e, property, m.payload)
 }
 
 // readMany reads {"property": value, ...} on T/set.
@@ -123,7 +129,7 @@ func (c *Client) readMany(e *entry, j job, payload []byte) (job, error) {
 		if json.Unmarshal(text, &s) == nil {
 			text = []byte(s)
 		}
-		if err := j.add(e, property, text); err != nil {
+		if err := c.add(&j, e, property, text); err != nil {
 			j.property = property
 			return j, err
 		}
@@ -136,11 +142,17 @@ func (c *Client) readMany(e *entry, j job, payload []byte) (job, error) {
 }
 
 // add reads one property by the table.
-func (j *job) add(e *entry, property string, payload []byte) error {
+func (c *Client) add(j *job, e *entry, property string, payload []byte) error {
 	offer := e.camera.Offer
-	for _, r := range cameraRows {
+	for _, r := range c.rows {
 		switch p, ok := offer.Property(r.setting); {
 		case r.key != property:
+		case r.motion != "":
+			change, err := parseMotion(r, payload)
+			if err == nil {
+				j.motion = j.motion.Merge(change)
+			}
+			return err
 		case ok:
 			v, err := parse(r.platform, p, payload, e.bright)
 			if err != nil {
@@ -159,14 +171,14 @@ func (j *job) add(e *entry, property string, payload []byte) error {
 			return nil
 		}
 	}
-	return bridge.Errorf(bridge.CodeUnsupported, "this camera has no %.64q; it takes %s", property, strings.Join(takes(offer), ", "))
+	return bridge.Errorf(bridge.CodeUnsupported, "this camera has no %.64q; it takes %s", property, strings.Join(c.takes(offer), ", "))
 }
 
 // takes lists the properties and actions of a camera by their names on MQTT.
-func takes(o bridge.Offer) []string {
+func (c *Client) takes(o bridge.Offer) []string {
 	var names []string
-	for _, r := range cameraRows {
-		if _, ok := o.Property(r.setting); ok || o.Can(r.action) {
+	for _, r := range c.rows {
+		if _, ok := o.Property(r.setting); ok || o.Can(r.action) || r.motion != "" {
 			names = append(names, r.key)
 		}
 	}
@@ -215,7 +227,12 @@ func (c *Client) execute(ctx context.Context, id string, j job) result {
 	var err error
 	switch j.action {
 	case "":
-		_, err = c.deps.Fleet.Set(ctx, id, j.settings)
+		if len(j.motion) > 0 {
+			_, err = c.deps.Fleet.SetMotion(id, j.motion)
+		}
+		if err == nil && len(j.settings) > 0 {
+			_, err = c.deps.Fleet.Set(ctx, id, j.settings)
+		}
 	case "snapshot":
 		before := c.deps.Pictures.Latest(id).Seq
 		if err = c.deps.Fleet.Do(ctx, id, bridge.Action{Name: j.action}); err == nil {
@@ -279,8 +296,12 @@ type job struct {
 	property string // as in the topic; empty for many
 	text     string // as it came, for errors
 	settings bridge.Settings
+	motion   bridge.MotionChange
 	action   string
 }
+
+// about names what the job sets.
+func (j job) about() []string { return append(j.settings.Names(), sortedKeys(j.motion)...) }
 
 // lane is a camera's queue of commands: one at a time, in order, but a newer
 // value of the same settings takes the place of an older one that still waits,
@@ -294,7 +315,7 @@ type lane struct {
 
 func (l *lane) add(j job) error {
 	for i, old := range l.queue {
-		if j.action == "" && old.action == "" && slices.Equal(old.settings.Names(), j.settings.Names()) {
+		if j.action == "" && old.action == "" && slices.Equal(old.about(), j.about()) {
 			l.queue[i] = j
 			return nil
 		}

@@ -75,6 +75,7 @@ func (c *Client) begin(s *session) {
 	if problem != "" {
 		c.log.Limited("problem", problem)
 	}
+	c.resume()
 	c.announce()
 	c.agenda.in(sweepDelay, "sweep", c.sweep)
 	c.agenda.in(returnTime, "missed", c.withdrawMissed)
@@ -124,6 +125,10 @@ func (c *Client) goodbye() {
 	if !c.live {
 		return
 	}
+	for _, e := range c.entries {
+		c.finish(e, c.deps.Clock.Now())
+	}
+	c.tellAll("")
 	said := make(chan struct{})
 	c.out.last(message{topic: c.topics.bridge("state"), payload: []byte("offline"), qos: 1, retain: true, taken: func() { close(said) }})
 	timeout := time.NewTimer(goodbyeTimeout)
@@ -164,6 +169,7 @@ func (c *Client) onBirth(m incoming) {
 		c.agenda.soon(time.Duration(c.random()*float64(birthJitter)), "announce", func() {
 			c.announce()
 			c.withdrawMissed()
+			c.agenda.in(pictureDelay, "late", func() { c.tellAll("") })
 		})
 	}
 }

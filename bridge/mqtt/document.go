@@ -99,7 +99,7 @@ func (c *Client) origin() map[string]any {
 func (c *Client) components(e *entry) map[string]any {
 	out := map[string]any{}
 	cam := e.camera
-	for _, r := range cameraRows {
+	for _, r := range c.rows {
 		if !offered(r, e) {
 			continue
 		}
@@ -139,6 +139,9 @@ func (r row[S]) component(device, below string) map[string]any {
 		}
 	}
 	set("name", r.name)
+	if r.name == "" && r.class != "" {
+		delete(part, "name")
+	}
 	set("device_class", r.class)
 	set("unit_of_measurement", r.unit)
 	set("state_class", r.measures)
@@ -147,12 +150,14 @@ func (r row[S]) component(device, below string) map[string]any {
 		part["enabled_by_default"] = false
 	}
 	switch {
-	case r.setting != "":
+	case r.setting != "", r.motion != "":
 		part["state_topic"], part["command_topic"] = below+r.key, below+r.key+"/set"
 	case r.action != "":
 		part["command_topic"] = below + r.key + "/set"
 	case r.platform == "camera":
 		part["topic"] = below + r.topic
+	case r.platform == "image":
+		part["image_topic"] = below + r.topic
 	default:
 		part["state_topic"] = below + r.topic
 	}

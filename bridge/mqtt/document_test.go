@@ -29,7 +29,7 @@ func client(t testing.TB, change ...func(*mqtt.Config)) *mqtt.Client {
 		do(&cfg)
 	}
 	f := newFleet()
-	c, err := mqtt.New(cfg, mqtt.Deps{Fleet: f, Pictures: f, Store: newMemory(), Log: slog.New(slog.DiscardHandler)})
+	c, err := mqtt.New(cfg, mqtt.Deps{Fleet: f, Pictures: f, Motion: newWatch(), Store: newMemory(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +350,7 @@ func TestAgenda(t *testing.T) {
 // FuzzCommand: whatever arrives, the command is one that the camera takes, or an
 // error in words.
 func FuzzCommand(f *testing.F) {
-	for _, property := range []string{"", "flash", "jpeg_quality", "mirror", "label", "special_effect", "resolution", "restart", "nothing"} {
+	for _, property := range []string{"", "flash", "jpeg_quality", "mirror", "label", "special_effect", "resolution", "restart", "motion_detection", "motion_sensitivity", "nothing"} {
 		for _, payload := range []string{"", "PRESS", "12", "-1e400", "NaN", "ON", "off", "None", "Normal", "VGA", `{"state":"ON","brightness":1e9}`,
 			`{"state":"on"}`, `{"text":"x"}`, `{"text":null}`, `{"flash":{"state":"ON","brightness":3},"label":"x"}`, `{"restart":"PRESS"}`, "\xff", "{", strings.Repeat("9", 5000)} {
 			f.Add(property, []byte(payload))
@@ -359,15 +359,18 @@ func FuzzCommand(f *testing.F) {
 	c := client(f)
 	cam := porch()
 	f.Fuzz(func(t *testing.T, property string, payload []byte) {
-		settings, action, err := c.Read(cam, property, payload)
+		settings, motion, action, err := c.Read(cam, property, payload)
 		if err != nil {
 			if code := bridge.CodeOf(err); code == bridge.CodeInternal || err.Error() == "" {
 				t.Errorf("%q %q: %v has no words", property, payload, err)
 			}
 			return
 		}
-		if len(settings) == 0 && action == "" {
+		if len(settings) == 0 && len(motion) == 0 && action == "" {
 			t.Errorf("%q %q: neither a setting nor an action", property, payload)
+		}
+		if _, err := bridge.CheckMotion(motion); err != nil {
+			t.Errorf("%q %q: %v", property, payload, err)
 		}
 		if action != "" && !cam.Offer.Can(action) {
 			t.Errorf("%q %q: action %q", property, payload, action)

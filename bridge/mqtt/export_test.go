@@ -31,9 +31,9 @@ func (c *Client) States(cam bridge.Camera) map[string]string {
 }
 
 // Read reads a command as it arrives on T/property/set.
-func (c *Client) Read(cam bridge.Camera, property string, payload []byte) (bridge.Settings, string, error) {
+func (c *Client) Read(cam bridge.Camera, property string, payload []byte) (settings bridge.Settings, motion bridge.MotionChange, action string, err error) {
 	j, err := c.read(c.entry(cam), property, incoming{payload: payload, long: len(payload) > maxCommand})
-	return j.settings, j.action, err
+	return j.settings, j.motion, j.action, err
 }
 
 // Outbox is the queue of one session.
@@ -42,8 +42,8 @@ type Outbox struct{ *outbox }
 // NewOutbox makes one.
 func NewOutbox() Outbox { return Outbox{newOutbox()} }
 
-// Put puts a message of that kind.
-func (o Outbox) Put(kind, topic, text string) {
+// Put puts a message of that kind, and reports whether there was room.
+func (o Outbox) Put(kind, topic, text string) bool {
 	m := message{topic: topic, payload: []byte(text)}
 	switch kind {
 	case "state":
@@ -54,7 +54,17 @@ func (o Outbox) Put(kind, topic, text string) {
 		o.event(m)
 	case "image":
 		o.image(m)
+	case "urgent":
+		return o.urge(m)
+	case "urgent state":
+		m.retain = true
+		return o.urge(m)
+	case "proof":
+		o.illustrate(m)
+	case "clear":
+		o.clear(topic)
 	}
+	return true
 }
 
 // Drain returns what waits, in order.

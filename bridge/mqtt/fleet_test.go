@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
@@ -22,6 +23,7 @@ type fleet struct {
 	sets      []string // "porch map[fps:5]"
 	hold      chan struct{}
 	fail      error
+	asked     atomic.Int64 // calls of Camera
 }
 
 func newFleet(cameras ...bridge.Camera) *fleet {
@@ -44,6 +46,7 @@ func (f *fleet) Cameras() []bridge.Camera {
 }
 
 func (f *fleet) Camera(ref string) (bridge.Camera, error) {
+	f.asked.Add(1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c, ok := f.cameras[ref]; ok {
@@ -217,6 +220,7 @@ func porch() bridge.Camera {
 		Connected: true, Enabled: true, Address: "192.0.2.7:40123", BootedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Device: bridge.Device{MAC: "a0:b1:c2:d3:e4:f5", Firmware: "1.4.2", Board: "ai-thinker", Sensor: "OV2640"},
 		Offer:  bridge.NewOffer(bridge.Native, everything(), 15),
+		Motion: bridge.DefaultMotion(),
 		Reported: bridge.Settings{
 			"framesize": "SVGA", "quality": 12, "fps": 10, "led": 0, "brightness": 0, "contrast": 1, "saturation": -1,
 			"hmirror": true, "vflip": false, "special_effect": "None", "wb_mode": "Auto", "label": "",
@@ -234,5 +238,6 @@ func yard() bridge.Camera {
 	return bridge.Camera{
 		ID: "yard", Room: "yard", Name: "Yard", Dialect: bridge.StreamHub, State: bridge.Online, Connected: true, Enabled: true,
 		Address: "192.0.2.8:40123", LastFrame: time.Unix(1, 0), Offer: bridge.NewOffer(bridge.StreamHub, bridge.Capabilities{}, 15),
+		Motion: bridge.DefaultMotion(),
 	}
 }

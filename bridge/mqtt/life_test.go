@@ -51,7 +51,7 @@ func capabilities(r *rig) {
 	r.step = 100 * time.Millisecond
 	r.pass(3 * time.Second)
 	r.await("the document forgets contrast", func() bool { return !strings.Contains(document(), "contrast") })
-	if n := len(ha.Entities()); n != 7+22 {
+	if n := len(ha.Entities()); n != 7+28 {
 		r.Errorf("%d entities", n)
 	}
 
@@ -123,7 +123,7 @@ func removalAndReturn(r *rig) {
 // firstSeen: a camera of the configuration file has no entities until it was
 // there once.
 func firstSeen(r *rig) {
-	known := bridge.Camera{ID: "shed", Room: "shed", Name: "Shed", State: bridge.Offline, Enabled: true, Offer: bridge.NewOffer("", bridge.Capabilities{}, 15)}
+	known := bridge.Camera{ID: "shed", Room: "shed", Name: "Shed", State: bridge.Offline, Enabled: true, Offer: bridge.NewOffer("", bridge.Capabilities{}, 15), Motion: bridge.DefaultMotion()}
 	waiting := bridge.Camera{ID: "stranger", Name: "?", State: bridge.Pending, Enabled: true, Connected: true, LastFrame: time.Unix(1, 0)}
 	b, ha := r.home(yard())
 	b.fleet.change("shed", func(c *bridge.Camera) { *c = known })

@@ -1,15 +1,15 @@
 // Package mqtt is the bridge's presence on an MQTT broker: Home Assistant
-// discovery, states, availability and telemetry of every camera, commands back,
-// now and then a picture. It is not the video path.
+// discovery, states, motion and telemetry of every camera, commands back, now and
+// then a picture. It is not the video path.
 //
 // App makes one Client and runs it; httpapi reads its Status. One goroutine, that
 // of Client.Run, owns everything; handlers of the MQTT library only put messages
 // into a bounded box, and one goroutine hands messages to the library. What is
 // published is always made anew from the fleet's present state, so after an
-// outage nothing old is sent: nothing is queued for a broker that is away.
+// outage nothing old is sent but motion's begin and end, of at most 1000 events.
 //
 // A broker that is absent, refuses, dies, says nothing or comes back costs MQTT
-// alone: states keep one value per topic, pictures one per camera, events are
+// alone: states keep one value per topic, pictures one per camera, all else is
 // bounded, and what is dropped is counted. Two bridges with one base topic
 // notice each other (rival.go); the second stays off.
 package mqtt
@@ -19,6 +19,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,7 +116,8 @@ type Client struct {
 	deps   Deps
 	topics topics
 	self   claim
-	prefix string // of all ids, frozen at the first start
+	rows   []row[subject] // of a camera
+	prefix string         // of all ids, frozen at the first start
 	random func() float64
 
 	answerTime time.Duration // how long a probe waits for a rival's answer
@@ -141,6 +143,7 @@ type Client struct {
 	sweeping  bool
 	told      overview // the bridge's figures, as published
 	entries   map[string]*entry
+	stories   []*story          // events that are not told to their end, the oldest first
 	missed    []string          // cameras that were removed while there was no connection
 	macs      map[string]string // camera by MAC: two devices with one MAC become one
 
@@ -167,6 +170,7 @@ func New(cfg Config, deps Deps) (*Client, error) {
 		agenda:     newAgenda(deps.Clock), log: newLimitedLog(deps.Log, deps.Clock),
 		opened: make(chan opening), results: make(chan result),
 	}
+	c.rows = slices.DeleteFunc(slices.Clone(cameraRows), func(r row[subject]) bool { return r.judged && deps.Motion == nil })
 	if c.random == nil {
 		c.random = rand.Float64
 	}
@@ -188,6 +192,8 @@ func (c *Client) Status() Status {
 // by Status and the log.
 func (c *Client) Run(ctx context.Context) error {
 	news, cancel := c.deps.Fleet.Subscribe()
+	defer cancel()
+	events, cancel := c.listen()
 	defer cancel()
 	defer c.wg.Wait()
 	c.ctx = ctx
@@ -211,12 +217,24 @@ func (c *Client) Run(ctx context.Context) error {
 			}
 		case r := <-c.results:
 			c.onResult(r)
+		case <-events.Ready():
+			c.onEvents(events.Take())
 		case <-news.Ready():
 			c.onNews(news.Take())
 		case <-c.agenda.next():
 			c.agenda.run()
 		}
 	}
+}
+
+// listen begins to hear of motion, and takes over what goes on.
+func (c *Client) listen() (*bridge.EventListener, func()) {
+	if c.deps.Motion == nil {
+		return bridge.NewEventListener(), func() {}
+	}
+	events, cancel := c.deps.Motion.Subscribe()
+	c.onEvents(c.deps.Motion.Active(), 0)
+	return events, cancel
 }
 
 // gone is closed when the live session is over.

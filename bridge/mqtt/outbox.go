@@ -6,9 +6,15 @@ import (
 	"sync"
 )
 
-// maxEvents is how many messages that are no state may wait; the oldest is
-// dropped.
-const maxEvents = 256
+const (
+	// maxEvents is how many answers may wait; the oldest is dropped.
+	maxEvents = 256
+	// maxUrgent is how many urgent messages may wait.
+	maxUrgent = 4096
+	// maxAhead is how many bytes of pictures may wait among the urgent messages:
+	// they take 40 ms at 100 Mbit/s.
+	maxAhead = 512 << 10
+)
 
 // message is on its way to the broker.
 type message struct {
@@ -16,15 +22,17 @@ type message struct {
 	payload []byte // never changed after it was handed over
 	qos     byte
 	retain  bool
+	ahead   bool   // a picture among what is urgent
 	taken   func() // called when the broker has it; may be nil
 }
 
 // outbox holds what waits for the broker: for a state the newest value of each
-// topic, for pictures the newest of each camera, for events a short queue. A
-// value that the broker already has over this connection is not sent again.
+// topic, for pictures the newest of each camera, for events a short queue, and a
+// longer one for what is urgent. A value that the broker already has over this
+// connection is not sent again.
 //
 // While it is closed nothing is kept: states are made anew at the next
-// announcement, events and pictures would be old. Its methods may be called from
+// announcement, and so is what is urgent; events and pictures would be old. Its methods may be called from
 // any goroutine and never wait.
 type outbox struct {
 	wake chan struct{}
@@ -35,6 +43,8 @@ type outbox struct {
 	states  slots
 	images  slots
 	events  []message
+	urgent  []message
+	ahead   int // bytes of pictures in urgent
 	dropped uint64
 }
 
@@ -64,6 +74,15 @@ func (s *slots) take() (message, bool) {
 	return m, true
 }
 
+func (s *slots) drop(key string) (dropped bool) {
+	_, dropped = s.byKey[key]
+	if dropped {
+		delete(s.byKey, key)
+		s.order = slices.DeleteFunc(s.order, func(k string) bool { return k == key })
+	}
+	return dropped
+}
+
 func newOutbox() *outbox {
 	o := &outbox{wake: make(chan struct{}, 1)}
 	o.reset(false)
@@ -74,6 +93,12 @@ func newOutbox() *outbox {
 func (o *outbox) reset(open bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.clearLocked(open)
+	o.urgent, o.ahead = nil, 0
+}
+
+// clearLocked drops all but what is urgent.
+func (o *outbox) clearLocked(open bool) {
 	o.dropped += uint64(len(o.events) + len(o.images.order))
 	o.open, o.given, o.events = open, map[string][]byte{}, nil
 	o.states = slots{byKey: map[string]message{}}
@@ -129,17 +154,72 @@ func (o *outbox) image(m message) bool {
 	return o.open
 }
 
-// last drops all that waits in favour of one message.
+// urge takes a message that is sent before all others, after those that were
+// urged before. A state replaces what waits of its topic. It is false if there is
+// no more room.
+func (o *outbox) urge(m message) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.open || len(o.urgent) >= maxUrgent {
+		return !o.open
+	}
+	if m.retain {
+		o.states.drop(m.topic)
+		o.given[m.topic] = m.payload
+	}
+	o.urgent = append(o.urgent, m)
+	o.ring()
+	return true
+}
+
+// illustrate takes a picture that is to be there before the urgent message that
+// follows. Where many pictures wait already, it is sent after all others, so that
+// no urgent message waits long for them.
+func (o *outbox) illustrate(m message) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.images.drop(m.topic) {
+		o.dropped++
+	}
+	if o.open && o.ahead+len(m.payload) <= maxAhead && len(o.urgent) < maxUrgent {
+		m.ahead = true
+		o.ahead += len(m.payload)
+		o.urgent = append(o.urgent, m)
+	} else if o.open {
+		o.images.put(m.topic, m)
+	}
+	o.ring()
+}
+
+// clear ends a retained topic, and a picture that waits for it.
+func (o *outbox) clear(topic string) {
+	o.mu.Lock()
+	o.images.drop(topic)
+	o.mu.Unlock()
+	o.state(message{topic: topic, qos: 1, retain: true}, true)
+}
+
+// last drops all that waits and is not urgent in favour of one message.
 func (o *outbox) last(m message) {
-	o.reset(true)
+	o.mu.Lock()
+	o.clearLocked(true)
+	o.mu.Unlock()
 	o.event(m)
 }
 
-// next returns the next message: events first, because somebody waits for an
-// answer, pictures last.
+// next returns the next message: what is urgent first, then events, because
+// somebody waits for an answer, pictures last.
 func (o *outbox) next() (message, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if len(o.urgent) > 0 {
+		m := o.urgent[0]
+		o.urgent = o.urgent[1:]
+		if m.ahead {
+			o.ahead -= len(m.payload)
+		}
+		return m, true
+	}
 	if len(o.events) > 0 {
 		m := o.events[0]
 		o.events = o.events[1:]
@@ -156,6 +236,13 @@ func (o *outbox) ring() {
 	case o.wake <- struct{}{}:
 	default:
 	}
+}
+
+// count adds what was dropped elsewhere.
+func (o *outbox) count(n uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dropped += n
 }
 
 // lost counts dropped pictures and events.

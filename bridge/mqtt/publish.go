@@ -33,11 +33,12 @@ func (c *Client) putRetained(topic string, payload []byte, qos byte, force bool)
 // putStates publishes the value of every setting, the figures and the facts.
 func (c *Client) putStates(e *entry) {
 	cam := e.camera
-	for _, r := range cameraRows {
+	for _, r := range c.rows {
 		if r.setting != "" {
 			c.putSetting(e, r, false)
 		}
 	}
+	c.putMotion(e)
 	c.putTelemetry(e)
 	c.putRetained(c.topics.camera(cam.ID, "info"), encode(c.facts(cam)), 1, false)
 }

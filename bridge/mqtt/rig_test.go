@@ -179,6 +179,7 @@ func (r *rig) pass(d time.Duration) {
 type running struct {
 	*mqtt.Client
 	fleet *fleet
+	watch *watch
 	store *memory
 	log   *lines
 	stop  func()
@@ -194,9 +195,17 @@ func mqttConfig(url string) mqtt.Config {
 // bridge starts a bridge; the test's end or stop ends it.
 func (r *rig) bridge(cfg mqtt.Config, store *memory, f *fleet) *running {
 	r.Helper()
-	b := &running{fleet: f, store: store, log: &lines{}}
+	b := r.build(cfg, store, f)
+	r.run(b)
+	return b
+}
+
+// build makes a bridge that does not run yet.
+func (r *rig) build(cfg mqtt.Config, store *memory, f *fleet) *running {
+	r.Helper()
+	b := &running{fleet: f, watch: newWatch(), store: store, log: &lines{}}
 	c, err := mqtt.New(cfg, mqtt.Deps{
-		Fleet: f, Pictures: f, Store: store, Clock: r.clock, Rand: func() float64 { return 0.5 },
+		Fleet: f, Pictures: f, Motion: b.watch, Store: store, Clock: r.clock, Rand: func() float64 { return 0.5 },
 		Placeholder: func(c bridge.Camera) []byte { return []byte("placeholder of " + c.ID) },
 		Log:         slog.New(slog.NewTextHandler(b.log, nil)),
 	})
@@ -205,6 +214,13 @@ func (r *rig) bridge(cfg mqtt.Config, store *memory, f *fleet) *running {
 	}
 	c.AnswerWithin(r.answer)
 	b.Client = c
+	return b
+}
+
+// run starts what build made.
+func (r *rig) run(b *running) {
+	r.Helper()
+	c := b.Client
 	r.bridges = append(r.bridges, b)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -223,7 +239,6 @@ func (r *rig) bridge(cfg mqtt.Config, store *memory, f *fleet) *running {
 		}
 	})
 	r.Cleanup(b.stop)
-	return b
 }
 
 // home starts a broker, a bridge with cameras, and a Home Assistant, and waits
@@ -264,7 +279,8 @@ func (r *rig) known(ha *fakeha.HA) {
 	r.Helper()
 	r.await("all states are known", func() bool {
 		return !slices.ContainsFunc(ha.Entities(), func(e fakeha.Entity) bool {
-			return !e.Available || e.State == fakeha.Unknown && e.Platform != "camera" && e.Platform != "button"
+			silent := []string{"camera", "button", "image", "event"}
+			return !e.Available || e.State == fakeha.Unknown && !slices.Contains(silent, e.Platform) && e.Key != "last_motion"
 		})
 	})
 }

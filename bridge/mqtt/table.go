@@ -18,18 +18,21 @@ import (
 //	setting  a setting of the camera: T/key is its value, T/key/set changes it;
 //	         only for a camera whose Offer has it, which also gives its range
 //	action   a button: PRESS to T/key/set; only for a camera whose Offer has it
+//	motion   a setting of how the camera's pictures are judged, topics like setting
 //	figure   a value in the JSON of a topic that several rows share
 //	else     whatever topic says
 type row[S any] struct {
 	key      string // component in the document, end of the unique id
 	platform string
-	name     string // empty: the entity is called like the device
+	name     string // empty: the entity is called like its class, or like the device
 	topic    string // below T; settings need none
 	category string // config, diagnostic or none
 	hidden   bool   // disabled until somebody enables it
 
 	setting string // wire name
 	action  string // name of the action
+	motion  string // name of the motion setting
+	judged  bool   // only where pictures are judged
 
 	figure   func(S) any // nil is "unknown"
 	steady   bool        // changes seldom: a change is told at once
@@ -60,17 +63,26 @@ const (
 	diagnostic = "diagnostic"
 )
 
+// slider is what Home Assistant needs to know of a share in percent.
+var slider = map[string]any{"min": 1, "max": 100, "step": 1, "mode": "slider", "unit_of_measurement": "%"}
+
 var presence = map[string]any{"payload_on": "online", "payload_off": "offline"}
 
 // cameraRows are a camera's entities.
 var cameraRows = []row[subject]{
 	{key: "camera", platform: "camera", topic: "image"},
+	{key: "motion_image", platform: "image", name: "Last motion", topic: "motion/image", judged: true, more: map[string]any{"content_type": "image/jpeg"}},
+	{key: "motion", platform: "binary_sensor", topic: "motion", class: "motion", judged: true},
+	{key: "event", platform: "event", name: "Motion event", topic: "event", class: "motion", judged: true, more: map[string]any{"event_types": []string{"motion_start", "motion_end"}}},
+	{key: "last_motion", platform: "sensor", name: "Last motion at", topic: "motion/last", class: "timestamp", judged: true},
 	{key: "connection", platform: "binary_sensor", name: "Connection", topic: "availability", class: "connectivity", category: diagnostic, more: presence},
 	{key: "snapshot", platform: "button", name: "Take snapshot", action: "snapshot"},
 	{key: "restart", platform: "button", name: "Restart", action: "restart", class: "restart", category: config},
 	{key: "identify", platform: "button", name: "Identify", action: "identify", class: "identify", category: diagnostic},
 
 	{key: "flash", platform: "light", name: "Flash", setting: "led"},
+	{key: "motion_detection", platform: "switch", name: "Motion detection", motion: "enabled", judged: true, category: config},
+	{key: "motion_sensitivity", platform: "number", name: "Motion sensitivity", motion: "sensitivity", judged: true, category: config, more: slider},
 	{key: "resolution", platform: "select", name: "Resolution", setting: "framesize", category: config},
 	{key: "jpeg_quality", platform: "number", name: "JPEG quality", setting: "quality", category: config},
 	{key: "max_fps", platform: "number", name: "Max frame rate", setting: "fps", category: config},
@@ -150,9 +162,9 @@ func retainedTopics() []string {
 	names := []string{"info"}
 	for _, r := range cameraRows {
 		switch {
-		case r.setting != "":
+		case r.setting != "", r.motion != "":
 			names = append(names, r.key)
-		case r.topic != "" && r.topic != "image":
+		case r.topic != "" && r.topic != "image" && r.topic != "event":
 			names = append(names, r.topic)
 		}
 	}

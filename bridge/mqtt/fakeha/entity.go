@@ -23,7 +23,9 @@ type Entity struct {
 	Disabled     bool   // by default; here it lives all the same
 	State        string // Unknown until told
 	Available    bool
-	Picture      []byte // of a camera
+	Picture      []byte           // of a camera or an image; empty if it was cleared
+	Pictures     int              // so many came, replayed ones not counted
+	Events       []map[string]any // of an event entity, in order
 	CommandTopic string
 	Config       map[string]any
 }
@@ -34,6 +36,8 @@ type entity struct {
 	config                          object
 	state                           string
 	picture                         []byte
+	pictures                        int
+	events                          []map[string]any
 	modes                           string
 	gates                           []string
 	heard                           map[string]bool
@@ -50,13 +54,14 @@ func (e *entity) snapshot() Entity {
 	return Entity{
 		UniqueID: e.unique, Device: e.device, Key: e.key, Platform: e.platform, Name: name,
 		Disabled: e.config["enabled_by_default"] == false, State: state, Available: e.available(),
-		Picture: e.picture, CommandTopic: topic, Config: maps.Clone(e.config),
+		Picture: e.picture, Pictures: e.pictures, Events: slices.Clone(e.events), CommandTopic: topic, Config: maps.Clone(e.config),
 	}
 }
 
 // inherit takes over what survives a changed document.
 func (e *entity) inherit(old *entity) {
 	e.state, e.picture, e.latest = old.state, old.picture, old.latest
+	e.pictures, e.events = old.pictures, old.events
 	maps.Copy(e.heard, old.heard)
 }
 
@@ -91,7 +96,7 @@ func (e *entity) available() bool {
 // listens lists the topics that the entity reads.
 func (e *entity) listens() []string {
 	topics := slices.Clone(e.gates)
-	for _, k := range []string{"state_topic", "topic"} {
+	for _, k := range []string{"state_topic", "topic", "image_topic"} {
 		if t, ok := e.config[k].(string); ok {
 			topics = append(topics, t)
 		}
@@ -100,15 +105,18 @@ func (e *entity) listens() []string {
 }
 
 // receive takes a message and returns what would be logged.
-func (e *entity) receive(topic string, payload []byte, _ bool) []string {
+func (e *entity) receive(topic string, payload []byte, retained bool) []string {
 	if slices.Contains(e.gates, topic) && (string(payload) == "online" || string(payload) == "offline") {
 		e.latest = string(payload) == "online"
 		e.heard[topic] = e.latest
 	}
 	switch topic {
-	case e.config["topic"]:
-		e.picture = payload
+	case e.config["topic"], e.config["image_topic"]:
+		e.show(payload, retained)
 	case e.config["state_topic"]:
+		if e.platform == "event" {
+			return e.happen(payload, retained)
+		}
 		state, err := e.read(string(payload))
 		if err != nil {
 			return []string{fmt.Sprintf("ERROR %s: %v", e.unique, err)}
@@ -117,6 +125,37 @@ func (e *entity) receive(topic string, payload []byte, _ bool) []string {
 			e.state = state
 		}
 	}
+	return nil
+}
+
+// show takes a picture.
+func (e *entity) show(payload []byte, retained bool) {
+	e.picture = payload
+	if len(payload) > 0 && !retained {
+		e.pictures++
+	}
+}
+
+// happen takes an event. A replayed one is none.
+func (e *entity) happen(payload []byte, retained bool) []string {
+	if retained || len(payload) == 0 {
+		return nil
+	}
+	warn := func(format string, args ...any) []string {
+		return []string{"WARNING " + e.unique + ": " + fmt.Sprintf(format, args...)}
+	}
+	var o object
+	if err := json.Unmarshal(payload, &o); err != nil {
+		return warn("No valid JSON event payload detected, %q: %v", payload, err)
+	}
+	kind, ok := o["event_type"].(string)
+	switch {
+	case !ok:
+		return warn("`event_type` missing in JSON event payload %s", payload)
+	case !slices.Contains(strings_(e.config["event_types"]), kind):
+		return warn("Invalid event type %s received, payload %s", kind, payload)
+	}
+	e.state, e.events = kind, append(e.events, o)
 	return nil
 }
 

@@ -278,6 +278,18 @@ func (s *Schema) values(e *entity, fail func(string, ...any)) {
 		if c["flash"] != false || c["transition"] != false {
 			fail("a light that offers flash or transition")
 		}
+	case "image":
+		if (c["image_topic"] == nil) == (c["url_topic"] == nil) {
+			fail("an image needs one of image_topic and url_topic")
+		}
+		if kind, ok := c["content_type"]; ok && (c["url_topic"] != nil || kind != "image/jpeg") {
+			fail("content_type %v", kind)
+		}
+	case "event":
+		types := strings_(c["event_types"])
+		if len(types) == 0 || slices.Contains(types, "") || len(types) != len(slices.Compact(slices.Sorted(slices.Values(types)))) {
+			fail("event_types %v", c["event_types"])
+		}
 	case "text":
 		if hi, _ := c["max"].(float64); hi < 1 || int(hi) > s.Text.MaxLen {
 			fail("text of %v", c["max"])
