@@ -35,6 +35,8 @@ func TestBadConfigs(t *testing.T) {
 		{func(c *fakecam.Config) { c.Faults = fakecam.Faults{"fire": 1} }, "fault", "not known"},
 		{func(c *fakecam.Config) { c.Faults = fakecam.Faults{"stall": 2} }, "fault", "above 0 up to 1"},
 		{func(c *fakecam.Config) { c.Clip = "/nonexistent/clip" }, "clip", "no such file"},
+		{func(c *fakecam.Config) { c.ClipOnce = true }, "clip", "name its folder"},
+		{func(c *fakecam.Config) { c.Plan = "war" }, "plan", "use lively, home, motion, weather, still"},
 	} {
 		cfg := good
 		tt.change(&cfg)

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
 
 // FilmConfig says what Film draws. Every field may be zero.
@@ -32,31 +30,43 @@ type Span struct {
 // movingShare is how much of the picture must show of a figure for it to count.
 const movingShare = 0.0015
 
-// Film draws what a camera sees, with the exact truth: in which frames a figure
-// moves and at least 0.15 % of the picture shows it. The rest is light, weather
-// and the clock. Tests use it where a detector must be told something true.
-func Film(cfg FilmConfig) (frames [][]byte, truth []Span, err error) {
+// Footage is a piece of film with the truth about it.
+type Footage struct {
+	FPS    int
+	Frames [][]byte // JPEGs
+	Moving []Span   // a figure moves and at least 0.15 % of the picture shows it
+	Unsure []Span   // a figure moves, but less of it is to be seen
+}
+
+// Film draws what a camera sees, with the exact truth; what is neither Moving nor
+// Unsure is light, weather and the clock. Tests use it where a detector must be
+// told something true.
+func Film(cfg FilmConfig) (Footage, error) {
 	c := Config{
 		Scene: cfg.Scene, Plan: or(cfg.Plan, Home), FPS: or(cfg.FPS, 10), Seed: cfg.Seed,
 		Width: or(cfg.Width, 320), Height: or(cfg.Height, 240), Name: "Film",
 		Clock: func() time.Time { return time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC) },
 	}.withDefaults()
 	if err := c.check(); err != nil {
-		return nil, nil, err
+		return Footage{}, err
 	}
 	b := newBoard(c)
 	if cfg.Quality != 0 {
 		b.settings["quality"] = cfg.Quality
 	}
 	s := newStage(b.look(c, time.Time{}))
+	f := Footage{FPS: c.FPS}
 	for i := range or(cfg.Frames, 60*c.FPS) {
 		at := cfg.Start + time.Duration(i)*time.Second/time.Duration(c.FPS)
-		frames = append(frames, slices.Clone(s.picture(at, c.Clock().Add(at), "")))
-		if s.visible() >= movingShare {
-			truth = extend(truth, i)
+		f.Frames = append(f.Frames, slices.Clone(s.picture(at, c.Clock().Add(at), "")))
+		switch v := s.visible(); {
+		case v >= movingShare:
+			f.Moving = extend(f.Moving, i)
+		case v > 0:
+			f.Unsure = extend(f.Unsure, i)
 		}
 	}
-	return frames, truth, nil
+	return f, nil
 }
 
 // extend adds a frame to the last span, or begins the next.
@@ -68,27 +78,27 @@ func extend(spans []Span, frame int) []Span {
 	return append(spans, Span{frame, frame})
 }
 
-// WriteClip writes frames and their truth to the folder dir, which it makes, as
-// the labelled clip that LoadClip and "espcam-bridge motion score" read.
-func WriteClip(dir string, fps float64, frames [][]byte, truth []Span) error {
+// WriteClip writes footage to the folder dir, which it makes, as the labelled
+// clip that LoadClip and "espcam-bridge motion score" read.
+func WriteClip(dir string, f Footage) error {
 	labels := struct {
-		Name     string  `json:"name"`
-		FPS      float64 `json:"fps"`
-		Frames   int     `json:"frames"`
-		Segments []Span  `json:"segments"`
-		Ignore   []Span  `json:"ignore"`
-		Real     bool    `json:"real"`
-		Desc     string  `json:"desc"`
-	}{filepath.Base(dir), fps, len(frames), append([]Span{}, truth...), []Span{}, false, "drawn by fakecam"}
+		Name     string `json:"name"`
+		FPS      int    `json:"fps"`
+		Frames   int    `json:"frames"`
+		Segments []Span `json:"segments"`
+		Ignore   []Span `json:"ignore"`
+		Real     bool   `json:"real"`
+		Desc     string `json:"desc"`
+	}{filepath.Base(dir), f.FPS, len(f.Frames), append([]Span{}, f.Moving...), append([]Span{}, f.Unsure...), false, "drawn by fakecam"}
 	text, err := json.MarshalIndent(labels, "", " ")
 	if err != nil {
-		return bridge.Errorf(bridge.CodeInvalid, "clip: %w", err).At("fps")
+		return err
 	}
 	pictures := filepath.Join(dir, "frames")
 	if err := os.MkdirAll(pictures, 0o755); err != nil {
 		return err
 	}
-	for i, b := range frames {
+	for i, b := range f.Frames {
 		if err := os.WriteFile(filepath.Join(pictures, fmt.Sprintf("%05d.jpg", i)), b, 0o644); err != nil {
 			return err
 		}

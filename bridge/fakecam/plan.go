@@ -56,7 +56,7 @@ func newScript(plan string, sc scene, number int, seed uint64) script {
 	case Motion:
 		return motionScript(sc)
 	case Weather:
-		return weatherScript(r, sc)
+		return weatherScript(sc)
 	}
 	return script{lively: plan == Lively, total: 1}
 }
@@ -72,9 +72,9 @@ func homeScript(r *rand.Rand, sc scene, number int) script {
 		length := sc.cast[which].seconds * (0.9 + 0.2*r.Float64())
 		s.crossings = append(s.crossings, act{t, t + length, which, r.IntN(2) == 1})
 		t += length
-		quiet := 15 + 15*r.Float64()
-		spell := 5 + 3*r.Float64()
-		begin := t + 3 + r.Float64()*(quiet-6-spell)
+		quiet := 17 + 12*r.Float64()
+		spell := sc.weather[i%len(sc.weather)].seconds
+		begin := t + 3 + r.Float64()*(quiet-5-spell)
 		s.spells = append(s.spells, act{from: begin, to: begin + spell, which: i % len(sc.weather)})
 		t += quiet
 	}
@@ -94,14 +94,13 @@ func motionScript(sc scene) script {
 	return s
 }
 
-func weatherScript(r *rand.Rand, sc scene) script {
+func weatherScript(sc scene) script {
 	const pause = 4.0
 	var s script
 	t := pause
-	for i := range 2 * len(sc.weather) {
-		length := 6 + 2*r.Float64()
-		s.spells = append(s.spells, act{from: t, to: t + length, which: i % len(sc.weather)})
-		t += length + pause
+	for i, w := range sc.weather {
+		s.spells = append(s.spells, act{from: t, to: t + w.seconds, which: i})
+		t += w.seconds + pause
 	}
 	s.total = t
 	return s

@@ -25,16 +25,16 @@ func allScenes() []scene {
 				{cat(0x2b2622), 5, across(0.16, 0.765, 0)},
 			},
 			sways:   []mover{foliage(0.10, 0.86, 0.13), foliage(0.95, 0.84, 0.16), highCloud()},
-			weather: []weather{cloudShadow, exposure, cloudShadow},
+			weather: []weather{{12, cloudShadow}, {6, exposure}, {12, cloudShadow}},
 		},
 		{
 			still: harbour,
 			mover: mover{thing{w: 0.26, h: 0.34, draw: boat}, drift(0.26, 0.045, 0.335, 0.006, 5)},
 			cast: []figure{
 				{thing{w: 0.26, h: 0.34, draw: boat}, 8, across(0.26, 0.335, 0.006)},
-				{gull(), 5, across(0.14, 0.30, 0.03)},
+				{scaled(gull(), 1.6), 5, across(0.23, 0.27, 0.03)},
 			},
-			weather: []weather{rain, exposure},
+			weather: []weather{{8, rain}, {6, exposure}},
 		},
 		{
 			still: street,
@@ -43,7 +43,7 @@ func allScenes() []scene {
 				{thing{w: 0.42, h: 0.12, draw: car}, 5, across(0.42, 0.70, 0)},
 				{scaled(person(0xc9b79a, 0x6c6f86), 0.7), 7, across(0.12, 0.54, 0)},
 			},
-			weather: []weather{noise, flicker},
+			weather: []weather{{8, noise}, {7, flicker}},
 		},
 		{
 			still: peaks,
@@ -52,7 +52,7 @@ func allScenes() []scene {
 				{kayak(0xd9432f, 0x22304a), 7, across(0.28, 0.70, 0.003)},
 				{thing{w: 0.11, h: 0.19, draw: gondola}, 7, along},
 			},
-			weather: []weather{cloudShadow, rain, exposure},
+			weather: []weather{{12, cloudShadow}, {8, rain}, {6, exposure}},
 		},
 	}
 }

@@ -88,12 +88,12 @@ func (s *stage) words() {
 		draw.Draw(s.overlay, line, image.NewUniform(color.NRGBA{8, 10, 20, byte(a * 255)}), image.Point{}, draw.Src)
 	}
 	unit := min(h, w*0.75)
-	margin, size := unit*0.042, max(unit*0.082, 9)
+	margin, size := unit*0.042, max(unit*0.056, 9)
 	s.clock = newClockFace(size)
 	s.clockAt = image.Pt(int(w-margin), int(h-margin*1.15-size))
 	room := float64(s.clockAt.X-s.clock.size("00:00:00.0").X) - 2*margin
 	white, soft := color.White, color.NRGBA{255, 255, 255, 190}
-	name, note := bold(max(unit*0.062, 9)), medium(max(unit*0.036, 9))
+	name, note := bold(max(unit*0.056, 9)), medium(max(unit*0.036, 9))
 	if s.look.note == "" || h < 200 {
 		write(s.overlay, name, white, margin, h-margin*1.15, fit(name, s.look.title, room))
 		return
@@ -160,10 +160,10 @@ func (s *stage) weather(elapsed time.Duration) func() {
 		return nil
 	}
 	k := sky{
-		gone: a.gone(t), age: t - a.from, left: a.to - t,
+		age: t - a.from, left: a.to - t,
 		r: rand.New(rand.NewPCG(s.look.seed, uint64(elapsed))),
 	}
-	return func() { s.play.weather[a.which](s, k) }
+	return func() { s.play.weather[a.which].paint(s, k) }
 }
 
 // restore draws one part of the picture from scratch, without what lies on top

@@ -6,9 +6,13 @@ import (
 	"math/rand/v2"
 )
 
-// weather changes the whole picture without anybody moving: what a detector of
-// motion must not fall for. The same moment always looks the same.
-type weather func(s *stage, k sky)
+// weather changes the whole picture without anybody moving, for so many seconds:
+// what a detector of motion must not fall for. The same moment always looks the
+// same.
+type weather struct {
+	seconds float64
+	paint   func(s *stage, k sky)
+}
 
 // sky is one moment of a weather.
 type sky struct {
@@ -22,14 +26,12 @@ type sky struct {
 func (k sky) ramp(seconds float64) float64 { return min(k.age/seconds, k.left/seconds, 1) }
 
 // cloudShadow darkens the ground by up to a third while a cloud goes before the
-// sun: softly, from one side of the picture to the other; the sky hardly.
+// sun, for some 4 s each way: softly, a little sooner on the left; the sky less.
 func cloudShadow(s *stage, k sky) {
-	const depth, soft = 0.34, 2.2 // soft: the width of its edge, in pictures
+	const depth, edge = 0.34, 4.0
 	s.dim(func(x float64) float64 {
-		in := smooth((k.gone*3.2*(1+soft) - x) / soft)
-		out := smooth(((k.gone-0.6)*2.5*(1+soft) - x) / soft)
-		return depth * (in - out)
-	}, func(y float64) float64 { return 0.3 + 0.7*smooth((y-0.5)/0.2) })
+		return depth * smooth((k.age-x)/edge) * smooth((k.left+x-1)/edge)
+	}, func(y float64) float64 { return 0.4 + 0.6*smooth((y-0.5)/0.2) })
 }
 
 // exposure is a sensor that finds the picture too bright: within half a second

@@ -78,7 +78,12 @@ func command(ctx context.Context, stdout io.Writer) *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(*cobra.Command, []string) error { return f.play(ctx, stdout) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.cfg.Clip != "" && !c.Flags().Changed("fps") {
+				f.cfg.FPS = 0 // the clip's own
+			}
+			return f.play(ctx, stdout)
+		},
 	}
 	f.cameras(cmd)
 	f.behaviour(cmd)
@@ -104,10 +109,12 @@ func (f *flags) cameras(cmd *cobra.Command) {
 // behaviour adds the flags that say what the cameras do.
 func (f *flags) behaviour(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.IntVar(&f.cfg.FPS, "fps", 10, "pictures per second, 1 to 30")
+	fs.IntVar(&f.cfg.FPS, "fps", 10, "pictures per second, 1 to 30; a labelled clip has its own")
 	fs.StringVar(&f.size, "size", "640x480", "size of the picture, such as 640x480 or VGA")
 	fs.IntVar(&f.cfg.Scene, "scene", 0, "what the first camera looks at: 0 meadow, 1 harbour, 2 street, 3 mountains")
-	fs.StringVar(&f.cfg.Clip, "clip", "", "folder of JPEGs to send, again and again, instead of the drawn picture")
+	fs.StringVar(&f.cfg.Plan, "plan", fakecam.Home, "what happens there: "+strings.Join(fakecam.Plans(), ", "))
+	fs.StringVar(&f.cfg.Clip, "clip", "", "folder of JPEGs, or a labelled clip, to send again and again instead of the drawn picture")
+	fs.BoolVar(&f.cfg.ClipOnce, "clip-once", false, "send the clip once, then stay connected without pictures")
 	fs.IntVar(&f.film, "film", 0, "draw that many seconds once and let all cameras send them: cheap, for load")
 	fs.StringSliceVar(&f.faults, "fault", nil, "what goes wrong, as name or name:rate: "+strings.Join(fakecam.FaultNames(), ", "))
 	fs.Uint64Var(&f.cfg.Seed, "seed", 1, "of everything random; the same seed does the same again")

@@ -49,6 +49,8 @@ func TestWrongUsage(t *testing.T) {
 		{url + " --film=99", "--film is 99"},
 		{url + " --duration=-1s", "cannot be negative"},
 		{url + " --clip=/nonexistent", "no such file"},
+		{url + " --plan=war", `plan "war" is not known: use lively, home`},
+		{url + " --clip-once", "name its folder"},
 		{url + " --keys-file=/nonexistent", "no such file"},
 		{url + " --keys-file=" + keys("# nothing\n"), "has no key in it"},
 		{url + " --keys-file=" + keys("wsk_one\nporch wsk_two\n"), ":2 is not a camera key"},
