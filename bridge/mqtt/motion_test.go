@@ -456,7 +456,7 @@ func TestMotionOfSlowBroker(t *testing.T) {
 		dropped = b.Status().Dropped
 		return dropped > 0 && dropped == before
 	})
-	if s := b.Status(); s.Dropped < 200 || !strings.Contains(s.LastError, "MQTT broker") {
+	if s := b.Status(); s.Dropped < 200 || !strings.Contains(b.log.String(), "it takes messages too slowly") {
 		t.Errorf("%+v", s)
 	}
 	b.stop()
@@ -536,5 +536,57 @@ func TestUrgent(t *testing.T) {
 	}
 	if got := o.Drain(); len(got) != 4096 || got[4095] != "u 4095" {
 		t.Errorf("%d urgent messages", len(got))
+	}
+}
+
+// TestStrictHomeAssistant: the one of these tests notices what the real one
+// would, in documents and in messages.
+func TestStrictHomeAssistant(t *testing.T) {
+	t.Parallel()
+	document := func(component string) string {
+		return `{"device":{"identifiers":["x"],"name":"X"},"origin":{"name":"x"},"components":{"c":{"unique_id":"x_c","name":"C",` + component + `}}}`
+	}
+	s := schema(t)
+	for component, right := range map[string]bool{
+		`"platform":"image","image_topic":"x/i"`:                                                     true,
+		`"platform":"image"`:                                                                         false,
+		`"platform":"image","image_topic":"x/i","url_topic":"x/u"`:                                   false,
+		`"platform":"image","url_topic":"x/u","content_type":"image/jpeg"`:                           false,
+		`"platform":"image","image_topic":"x/i","content_type":"text/html"`:                          false,
+		`"platform":"image","image_topic":"x/i","device_class":"motion"`:                             false,
+		`"platform":"event","state_topic":"x/e","event_types":["a","b"],"device_class":"motion"`:     true,
+		`"platform":"event","state_topic":"x/e"`:                                                     false,
+		`"platform":"event","state_topic":"x/e","event_types":[]`:                                    false,
+		`"platform":"event","state_topic":"x/e","event_types":["a","a"]`:                             false,
+		`"platform":"event","state_topic":"x/e","event_types":["a"],"device_class":"movement"`:       false,
+		`"platform":"binary_sensor","state_topic":"x/m","device_class":"motion"`:                     true,
+		`"platform":"binary_sensor","state_topic":"x/m","device_class":"movement"`:                   false,
+		`"platform":"binary_sensor","state_topic":"x/m","entity_category":"config"`:                  false,
+		`"platform":"binary_sensor","state_topic":"x/m","device_class":"motion","state_class":"one"`: false,
+	} {
+		if _, faults := s.Parse([]byte(document(component))); (len(faults) == 0) != right {
+			t.Errorf("%s: %v", component, faults)
+		}
+	}
+
+	r := newRig(t, newEmbedded(t))
+	r.broker.start(t)
+	ha, err := fakeha.Start(s, r.url(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ha.Stop()
+	ha.Publish("x/e", `{"event_type":"a"}`, true)
+	ha.Publish("homeassistant/device/x/config", document(`"platform":"event","state_topic":"x/e","event_types":["a"]`), true)
+	r.await("the entity is there", func() bool { return ha.Entity("x_c").Platform == "event" && ha.Idle() })
+	for _, payload := range []string{"", "motion", "[1]", `{"type":"a"}`, `{"event_type":"b"}`, `{"event_type":"a","id":"1"}`} {
+		ha.Publish("x/e", payload, false)
+	}
+	r.await("the last one came", func() bool { return len(ha.Entity("x_c").Events) > 0 })
+	if e := ha.Entity("x_c").Events; len(e) != 1 || e[0]["id"] != "1" {
+		t.Errorf("events %v, want one: a replayed one is none", e)
+	}
+	if p := ha.Problems(); len(p) != 4 {
+		t.Errorf("problems %v, want four", p)
 	}
 }
