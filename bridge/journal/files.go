@@ -81,6 +81,7 @@ func (d files) saveEvent(e bridge.Event, fresh bool) (length int64, err error) {
 	}
 	data = append(data, '\n')
 	dir := folder(e.ID)
+	_, missing := d.root.Lstat(day(e.ID))
 	if err := d.root.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
 	}
@@ -88,9 +89,12 @@ func (d files) saveEvent(e bridge.Event, fresh bool) (length int64, err error) {
 		return 0, err
 	}
 	if fresh {
-		return int64(len(data)), errors.Join(d.sync(dir), d.sync(day(e.ID)), d.sync("."))
+		err = errors.Join(d.sync(dir), d.sync(day(e.ID)))
 	}
-	return int64(len(data)), nil
+	if missing != nil {
+		err = errors.Join(err, d.sync("."))
+	}
+	return int64(len(data)), err
 }
 
 // sync makes sure that the disk knows the names in a folder.

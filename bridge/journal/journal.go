@@ -106,7 +106,8 @@ func Open(cfg Config, s *store.Store, log *slog.Logger) (*Journal, error) {
 
 // Run writes what it is told through events, and the clips of Record, until ctx
 // ends and everything told until then is on disk, or the disk did not take it
-// within Config.Flush. It is called once.
+// within Config.Flush. It is called once; afterwards no picture and no clip can
+// be opened.
 func (j *Journal) Run(ctx context.Context, events *bridge.EventListener) error {
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
@@ -121,7 +122,7 @@ func (j *Journal) Run(ctx context.Context, events *bridge.EventListener) error {
 	j.hear(events.Take())
 	close(stop)
 	writing.Wait()
-	return nil
+	return j.disk().root.Close()
 }
 
 // Check is nil, or says since when and why events cannot be saved.

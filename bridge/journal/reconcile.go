@@ -99,7 +99,7 @@ func (v *inventory) find(id string) {
 		return
 	}
 	e, err := v.files.loadEvent(id)
-	s, _ := v.files.measure(id)
+	s, changed := v.files.measure(id)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s == (sizes{}):
 		_ = v.files.remove(id) // its event never was
@@ -108,7 +108,7 @@ func (v *inventory) find(id string) {
 	case !e.Over():
 		v.close(e, s)
 	default:
-		r := v.files.record(e)
+		r := newRecord(e, s, changed)
 		v.put[id] = r
 		v.addLocked(id, r.item())
 	}
@@ -132,7 +132,9 @@ func (v *inventory) close(e bridge.Event, s sizes) {
 		if err != nil {
 			v.log.Warn("cannot read a clip", "event", e.ID, "err", err)
 		}
-		s.clip = whole
+		if s.clip = whole; whole == 0 {
+			_ = v.files.root.Remove(path.Join(folder(e.ID), clipFile)) // nothing in it can be seen
+		}
 	}
 	old := v.entryLocked(e.ID)
 	old.event, old.changed, old.begun, old.disk = e, true, true, s

@@ -234,7 +234,8 @@ func (j *Journal) finish(w work) error {
 	if err := d.sync(folder(w.id)); err != nil {
 		return err
 	}
-	r := d.record(w.event)
+	s, changed := d.measure(w.id)
+	r := newRecord(w.event, s, changed)
 	if err := j.index.Update(map[string]record{w.id: r}, nil); err != nil {
 		return err
 	}
@@ -247,9 +248,8 @@ func (j *Journal) finish(w work) error {
 	return nil
 }
 
-// record is what the index says of an event on disk.
-func (d files) record(e bridge.Event) record {
-	s, changed := d.measure(e.ID)
+// newRecord is what the index says of an event on disk.
+func newRecord(e bridge.Event, s sizes, changed time.Time) record {
 	return record{Event: e, Bytes: s.total(), Picture: s.picture > 0, Clip: s.clip > 0, Length: s.event, Changed: changed.UnixNano()}
 }
 
