@@ -18,6 +18,11 @@ type Detector struct {
 	frame         frame
 	raw, scratch  []byte
 	pic           []byte
+	ppic          []byte
+	thr           int
+	curve2        toneCurve
+	prev          past
+	tracks        []track
 	fitter        toneFitter
 	curve         toneCurve
 	curve8        [256]uint8
@@ -65,6 +70,8 @@ func (d *Detector) Judge(jpeg []byte, at time.Time) Judgement {
 func (d *Detector) Reset() {
 	d.scene = scene{}
 	d.history.clear()
+	d.prev.filled = false
+	d.tracks = d.tracks[:0]
 	d.votes = votes{}
 	for i := range d.zones {
 		d.zones[i].votes = votes{}
@@ -91,6 +98,7 @@ func (d *Detector) resize(width, height int, p plan) bool {
 	n := d.frame.size()
 	d.raw, d.scratch, d.pic = make([]byte, n), make([]byte, n), make([]byte, n)
 	d.model = newModel(d.frame)
+	d.prev.pic = make([]byte, n)
 	d.history = newHistory(n)
 	d.setAreas()
 	return true

@@ -7,11 +7,18 @@ import (
 
 // group is a set of pixels that touch, corners included.
 type group struct {
-	area           int
-	x0, y0, x1, y1 int // both ends included
-	active         int // of its pixels: how many lately changed
-	contrast       int // sum of what its pixels differ by
-	moving         bool
+	area                 int
+	x0, y0, x1, y1       int // both ends included
+	pp, bb, pb           int
+	now, recent, earlier int
+	active               int // of its pixels: how many lately changed
+	contrast             int // sum of what its pixels differ by
+	coherent             int // how many of its pixels had a changed neighbour in the picture before
+	torn                 int // of the examined pixels: how many a light cannot explain
+	examined             int
+	moving               bool // large enough and really moving
+	sure                 bool // overlaps itself from picture to picture
+	light                bool
 }
 
 // run is a piece of one row. Runs of one group lead to the same root by parent.

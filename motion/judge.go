@@ -84,6 +84,7 @@ func (d *Detector) judge(at time.Time) Judgement {
 		s.tick(at, &d.t)
 	}
 	pic := d.smoothed()
+	d.ppic = pic
 	if s.seen == 0 {
 		d.model.takeOver(pic)
 		d.model.forgetNoise()
@@ -93,7 +94,7 @@ func (d *Detector) judge(at time.Time) Judgement {
 	s.quietMS = max(0, s.quietMS-s.step)
 	s.jumpMS = max(0, s.jumpMS-s.step)
 
-	mean, bgMean := d.fitter.fit(&d.curve, d.marks.samples, d.model.bg, pic, d.t.bins)
+	mean, bgMean := d.fitter.fit(&d.curve, d.marks.samples, d.model.base, pic, d.t.bins, d.t.tail)
 	for l, v := range d.curve {
 		d.curve8[l] = uint8((v + 128) >> 8)
 	}
@@ -105,7 +106,12 @@ func (d *Detector) judge(at time.Time) Judgement {
 	if s.jumpMS > 0 {
 		gain = d.t.jumpGain
 	}
-	d.model.setLimits(d.cfg.Threshold, int(d.cfg.Noise*256))
+	thr := d.cfg.Threshold
+	if d.t.spread > 0 {
+		thr = thr * min(1000, max(d.t.floor, d.fitter.spread(len(d.marks.samples))*1000/d.t.spread)) / 1000
+	}
+	d.thr = thr
+	d.model.setLimits(thr, int(d.cfg.Noise*256))
 	m := &d.marks
 	m.changed, m.before = m.before, m.changed
 	d.model.compare(m.changed, pic, &d.curve8, gain)
@@ -116,7 +122,7 @@ func (d *Detector) judge(at time.Time) Judgement {
 
 	var j Judgement
 	odd := m.changes*1000 > int(d.cfg.SceneShare*1000)*m.valid.count ||
-		abs(mean-bgMean)*1000 > int(d.cfg.SceneMean*1000)*max(bgMean, 8)
+		m.changes*1000 > d.t.meanNeeds*m.valid.count && abs(mean-bgMean)*1000 > int(d.cfg.SceneMean*1000)*max(bgMean, 8)
 	settling := s.quietMS > 0 || s.settled <= d.t.settleFrames
 	if odd && !settling {
 		if !s.odd {
@@ -124,48 +130,67 @@ func (d *Detector) judge(at time.Time) Judgement {
 			d.push(false, nil)
 			return d.finish(pic, j, SceneChange)
 		}
-		d.model.takeOver(pic)
-		s.quietMS, s.settled, s.odd = d.t.settleMS, 0, false
-		d.push(false, nil)
-		d.history.clear()
-		return d.finish(pic, j, SceneChange)
+		if d.t.unrest == 0 || d.unrest(pic)*1000 <= d.t.unrest*m.valid.count {
+			d.model.takeOver(pic)
+			s.quietMS, s.settled, s.odd = d.t.settleMS, 0, false
+			d.push(false, nil)
+			d.history.clear()
+			return d.finish(pic, j, SceneChange)
+		}
+	} else {
+		s.odd = false
 	}
-	s.odd = false
-	if d.t.coherentMS > 0 && s.step <= d.t.coherentMS {
+	coherent := d.t.coherentMS > 0 && s.step <= d.t.coherentMS
+	majority(d.frame, m.solid, m.coherent, d.t.majority)
+	both(m.solid, m.valid.in)
+	if coherent {
 		spread(d.frame, d.scratch, m.before)
 		both(m.coherent, d.scratch)
 	}
-	majority(d.frame, m.solid, m.coherent, d.t.majority)
-	both(m.solid, m.valid.in)
 	m.grouper.find(d.frame, m.solid)
 	d.activity(pic)
-	yes := false
-	small := false
+	small, light := false, false
 	for i := range m.grouper.groups {
 		g := &m.grouper.groups[i]
-		if g.moving && g.area >= m.smallest {
-			yes = true
+		d.decide(g, coherent)
+		if g.moving {
 			j.Score += float64(g.contrast) / float64(d.cfg.Threshold) / float64(m.valid.count)
+		} else if g.light {
+			light = true
+		} else if g.area < m.smallest {
+			small = true
 		}
-		small = small || g.moving
 	}
 	j.Score = j.Score / (j.Score + 0.01)
+	if settling {
+		for i := range m.grouper.groups {
+			m.grouper.groups[i].moving = false
+		}
+	}
+	d.tracks = follow(d.tracks, m.grouper.groups, d.frame.w*d.t.reach/1000*max(100, min(400, s.step))/100)
+	yes := false
+	for i := range d.tracks {
+		yes = yes || d.tracks[i].won(d.cfg.Need, d.cfg.Of)
+	}
 	quiet := Quiet("")
 	if settling {
 		yes = false
 		quiet = Settling
+	} else if light {
+		quiet = SceneChange
 	} else if small && !yes {
 		quiet = TooSmall
 	}
 	d.learn(pic, settling)
-	d.push(yes, nil)
-	j.Motion = d.votes.won(d.cfg.Need, d.cfg.Of)
+	j.Motion = yes
 	return d.finish(pic, j, quiet)
 }
 
 func (d *Detector) push(yes bool, zones []bool) { d.votes.push(yes) }
 
 func (d *Detector) finish(pic []byte, j Judgement, q Quiet) Judgement {
+	copy(d.prev.pic, pic)
+	d.prev.curve, d.prev.ms, d.prev.filled = d.curve8, d.scene.ms, true
 	d.pic = d.history.swap(pic, &d.curve8, d.scene.ms)
 	if !j.Motion {
 		j.Quiet = q
@@ -185,31 +210,117 @@ func (d *Detector) smoothed() []byte {
 // activity
 func (d *Detector) activity(pic []byte) {
 	near, far := d.history.ago(d.t.nearMS, d.scene.ms), d.history.ago(d.t.farMS, d.scene.ms)
+	var prev *past
+	if d.prev.filled {
+		prev = &d.prev
+	}
 	g := &d.marks.grouper
-	lim := d.cfg.Threshold * d.t.activeLevel / 1000
+	lim := d.thr * d.t.activeLevel / 1000
 	for i, r := range g.runs {
 		o := g.of(i)
 		from := d.frame.row(int(r.y)) + int(r.x0)
 		for k := from; k <= from+int(r.x1-r.x0); k++ {
-			l := level(d.model.bg[k])
+			l := d.model.base[k]
 			diff := int(pic[k]) - int(d.curve8[l])
 			o.contrast += abs(diff)
-			act := false
-			for _, p := range [2]*past{near, far} {
-				if p != nil && abs(diff-(int(p.pic[k])-int(p.curve[l]))) > lim {
-					act = true
-				}
+			o.coherent += int(d.marks.coherent[k])
+			n, f := diff, diff
+			if near != nil {
+				n = int(near.pic[k]) - int(near.curve[l])
 			}
-			if act {
+			if far != nil {
+				f = int(far.pic[k]) - int(far.curve[l])
+			}
+			if abs(diff-n) > lim || abs(diff-f) > lim {
 				o.active++
 				d.model.still[k] = 0
+				if near != nil && far != nil && abs(diff-n) > lim {
+					o.recent++
+				}
+				if near != nil && far != nil && abs(n-f) > lim {
+					o.earlier++
+				}
+			}
+			if prev != nil && abs(diff-(int(prev.pic[k])-int(prev.curve[l]))) > lim {
+				o.now++
 			}
 		}
 	}
-	for i := range g.groups {
-		o := &g.groups[i]
-		o.moving = o.active*1000 >= o.area*d.t.activeShare
+}
+
+func (d *Detector) decide(g *group, coherent bool) {
+	t := &d.t
+	if g.area < d.marks.smallest || g.active*1000 < g.area*t.activeShare {
+		return
 	}
+	if t.step {
+		part := g.area * t.stepShare
+		if g.now*1000 < part && (g.recent*1000 < part || g.earlier*1000 < part) {
+			return
+		}
+	}
+	g.sure = !coherent || g.coherent*1000 >= max(g.area*t.coherentShare, d.marks.smallest*1000)
+	if !g.sure && g.area < t.weakArea*d.marks.smallest {
+		return
+	}
+	d.examine(g)
+	g.light = d.lit(g)
+	g.moving = !g.light
+}
+
+// unrest counts the pixels that differ from the picture before by more than a
+// change of light.
+func (d *Detector) unrest(pic []byte) int {
+	d.fitter.fit(&d.curve2, d.marks.samples, d.prev.pic, pic, d.t.bins, d.t.tail)
+	n := 0
+	for i, v := range pic {
+		if d.marks.valid.in[i] != 0 && abs(int(v)-int(d.curve2[d.prev.pic[i]]+128)>>8) > d.thr {
+			n++
+		}
+	}
+	return n
+}
+
+// examine compares the slopes of a group's pixels with those of the background.
+func (d *Detector) examine(g *group) {
+	if d.t.tornShare == 0 {
+		g.torn, g.examined = 1, 1
+		return
+	}
+	gr := &d.marks.grouper
+	for i, r := range gr.runs {
+		if gr.of(i) != g {
+			continue
+		}
+		from := d.frame.row(int(r.y)) + int(r.x0)
+		for k := from; k <= from+int(r.x1-r.x0); k++ {
+			g.examined++
+			lim := int(d.model.limit[k]) * d.t.tornLevel / 1000
+			if d.tear(g, k, 1) > lim || d.tear(g, k, d.frame.stride) > lim {
+				g.torn++
+			}
+		}
+	}
+}
+
+// tear is how much the slope at k differs from that of the background under the
+// light of this place.
+func (d *Detector) tear(g *group, k, step int) int {
+	p0, p1 := int(d.ppic[k-step]), int(d.ppic[k+step])
+	b0, b1 := int(d.curve8[d.model.base[k-step]]), int(d.curve8[d.model.base[k+step]])
+	dp, db := p1-p0, b1-b0
+	g.pp += dp * dp
+	g.bb += db * db
+	g.pb += dp * db
+	return abs(dp - db*(p0+p1)/max(b0+b1, 1))
+}
+
+// lit reports whether the group is the background under another light.
+func (d *Detector) lit(g *group) bool {
+	if g.torn*1000 < g.examined*d.t.tornShare {
+		return true
+	}
+	return g.pb > 0 && g.bb > d.t.texture*g.examined && float64(g.pb)*float64(g.pb)*1000 > float64(d.t.alike)*float64(g.pp)*float64(g.bb)
 }
 
 func (d *Detector) learn(pic []byte, settling bool) {

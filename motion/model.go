@@ -5,6 +5,7 @@ package motion
 type model struct {
 	frame
 	bg, noise []uint16
+	base      []byte // bg in whole levels
 	limit     []byte // by how many levels a pixel must differ; made from noise
 	still     []byte // since when a changed pixel has been still, in units of stillUnit
 	peak      []byte // scratch
@@ -18,7 +19,7 @@ const (
 
 func newModel(f frame) model {
 	n := f.size()
-	return model{frame: f, bg: make([]uint16, n), noise: make([]uint16, n),
+	return model{frame: f, bg: make([]uint16, n), base: make([]byte, n), noise: make([]uint16, n),
 		limit: make([]byte, n), still: make([]byte, n), peak: make([]byte, n)}
 }
 
@@ -27,6 +28,7 @@ func (m *model) takeOver(pic []byte) {
 	for i, v := range pic {
 		m.bg[i] = uint16(v) << 8
 	}
+	copy(m.base, pic)
 	clear(m.still)
 }
 
@@ -52,7 +54,7 @@ func (m *model) setLimits(threshold, k int) {
 // more than their limit, times gain (in 1/1000).
 func (m *model) compare(out, pic []byte, curve *[256]uint8, gain int) {
 	for i, v := range pic {
-		diff := int(v) - int(curve[level(m.bg[i])])
+		diff := int(v) - int(curve[m.base[i]])
 		out[i] = 0
 		if abs(diff)*1000 > int(m.limit[i])*gain {
 			out[i] = 1
@@ -76,7 +78,7 @@ type rates struct{ bg, active, idle, noise int32 }
 func (m *model) learn(pic, changed []byte, curve *toneCurve, r rates, still byte) {
 	for i, v := range pic {
 		b := int32(m.bg[i])
-		pred := curve[level(m.bg[i])]
+		pred := curve[m.base[i]]
 		diff := int32(v)<<8 - pred
 		rate, noise := r.bg, r.noise
 		if changed[i] != 0 {
@@ -86,7 +88,9 @@ func (m *model) learn(pic, changed []byte, curve *toneCurve, r rates, still byte
 			}
 		}
 		b += int32((int64(pred-b)*int64(r.bg) + int64(diff)*int64(rate)) >> 16)
-		m.bg[i] = uint16(max(0, min(b, 255<<8)))
+		b = max(0, min(b, 255<<8))
+		m.bg[i] = uint16(b)
+		m.base[i] = byte((b + 128) >> 8)
 		dev := min(max(diff, -diff), noiseCap)
 		m.noise[i] += uint16((dev - int32(m.noise[i])) * noise >> 16)
 	}

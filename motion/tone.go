@@ -19,17 +19,17 @@ type toneFitter struct {
 
 // fit splits the background into bins of equal size, takes the median present
 // level of each and joins these points by straight lines.
-func (t *toneFitter) fit(curve *toneCurve, samples []int32, bg []uint16, pic []byte, bins int) (mean, bgMean int) {
-	t.split(samples, bg, bins)
+func (t *toneFitter) fit(curve *toneCurve, samples []int32, bg []byte, pic []byte, bins, tail int) (mean, bgMean int) {
+	t.split(samples, bg, bins, tail)
 	t.joint = [maxBins][256]uint16{}
 	for _, i := range samples {
 		mean += int(pic[i])
-		bgMean += int(level(bg[i]))
-		t.joint[t.bin[level(bg[i])]&(maxBins-1)][pic[i]]++
+		bgMean += int(bg[i])
+		t.joint[t.bin[bg[i]]&(maxBins-1)][pic[i]]++
 	}
 	var x, y [maxBins]int32
 	n := 0
-	for b := range bins {
+	for b := range maxBins {
 		if t.size[b] == 0 {
 			continue
 		}
@@ -44,19 +44,16 @@ func (t *toneFitter) fit(curve *toneCurve, samples []int32, bg []uint16, pic []b
 	return mean * 16 / total, bgMean * 16 / total
 }
 
-// level rounds an 8.8 value to a grey level.
-func level(v uint16) uint8 { return uint8(min((uint32(v)+128)>>8, 255)) }
-
 // split finds bins of about equal size over the background levels.
-func (t *toneFitter) split(samples []int32, bg []uint16, bins int) {
+func (t *toneFitter) split(samples []int32, bg []byte, bins, tail int) {
 	t.levels = [256]int32{}
 	for _, i := range samples {
-		t.levels[level(bg[i])]++
+		t.levels[bg[i]]++
 	}
 	t.size = [maxBins]int32{}
 	total, seen := int32(len(samples)), int32(0)
 	for l, n := range t.levels {
-		b := min(int32(bins)-1, (seen+n/2)*int32(bins)/max(total, 1))
+		b := binOf((seen+n/2)*1000/max(total, 1), int32(bins), int32(tail))
 		t.bin[l] = uint8(b)
 		t.size[b] += n
 		seen += n
@@ -110,3 +107,33 @@ func (c *toneCurve) through(x, y []int32) {
 
 // scale returns v*a/b without overflow.
 func scale(v, a, b int32) int32 { return int32(int64(v) * int64(a) / int64(b)) }
+
+// binOf returns the bin of a rank in 1/1000: a narrow one for each tail, which
+// few but conspicuous pixels fill, and equal ones between.
+func binOf(rank, bins, tail int32) int32 {
+	switch {
+	case tail == 0:
+		return min(bins-1, rank*bins/1000)
+	case rank < tail:
+		return 0
+	case rank >= 1000-tail:
+		return bins + 1
+	}
+	return 1 + min(bins-1, (rank-tail)*bins/(1000-2*tail))
+}
+
+// spread is how many levels lie between the darkest and the brightest 5 % of
+// the background.
+func (t *toneFitter) spread(total int) int {
+	low, high, seen := 0, 0, 0
+	for l, n := range t.levels {
+		if seen*20 <= total {
+			low = l
+		}
+		seen += int(n)
+		if seen*20 <= total*19 {
+			high = l
+		}
+	}
+	return max(0, high-low)
+}
