@@ -289,7 +289,7 @@ func checkDelay(v any) (any, error) {
 		f, ok = d.Seconds(), err == nil
 	}
 	if !ok || f < 1 || f > 300 {
-		return nil, fmt.Errorf("must be from 1s to 5m (in JSON a number of seconds), not %s", shown(v))
+		return nil, fmt.Errorf("must be from 1s to 5m, not %s", shown(v))
 	}
 	return f, nil
 }
@@ -367,12 +367,15 @@ func validZone(name string) bool {
 
 // shown is a value for a message: short, on one line.
 func shown(v any) string {
-	if s, ok := v.(string); ok {
-		return fmt.Sprintf("%.40q", s)
+	switch v := v.(type) {
+	case string:
+		return fmt.Sprintf("%.40q", v)
+	case bool, int, float64:
+		return fmt.Sprint(v)
 	}
-	s := fmt.Sprint(v)
-	if len(s) > 60 {
-		s = s[:57] + "..."
+	runes := []rune(strings.Trim(strconv.Quote(fmt.Sprint(v)), `"`))
+	if len(runes) > 60 {
+		return string(runes[:57]) + "..."
 	}
-	return s
+	return string(runes)
 }

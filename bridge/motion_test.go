@@ -96,7 +96,7 @@ func TestCheckMotionRefuses(t *testing.T) {
 		{`{"fps":1000}`, "motion.fps", "1 to 15, not 1000"},
 		{`{"fps":2.5}`, "motion.fps", "whole number"},
 		{`{"width":100}`, "motion.width", "80, 160 or 320, not 100"},
-		{`{"off_delay":"0s"}`, "motion.off_delay", `1s to 5m (in JSON a number of seconds), not "0s"`},
+		{`{"off_delay":"0s"}`, "motion.off_delay", `1s to 5m, not "0s"`},
 		{`{"off_delay":301}`, "motion.off_delay", "not 301"},
 		{`{"off_delay":"soon"}`, "motion.off_delay", `not "soon"`},
 		{`{"threshold":3}`, "motion.threshold", "4 to 100, not 3"},

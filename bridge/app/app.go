@@ -29,7 +29,9 @@ import (
 	"github.com/espcam-bridge/espcam-bridge/bridge/config"
 	"github.com/espcam-bridge/espcam-bridge/bridge/httpapi"
 	"github.com/espcam-bridge/espcam-bridge/bridge/ingest"
+	"github.com/espcam-bridge/espcam-bridge/bridge/journal"
 	"github.com/espcam-bridge/espcam-bridge/bridge/mqtt"
+	"github.com/espcam-bridge/espcam-bridge/bridge/watch"
 )
 
 // Options is what does not stand in the configuration.
@@ -45,6 +47,8 @@ type App struct {
 	log   *slog.Logger
 	first string // admin token made at the first start
 
+	journal *journal.Journal
+	watch   *watch.Watch
 	ingest  *ingest.Ingest
 	broker  *broker.Broker // nil if another one is configured
 	mqtt    *mqtt.Client
@@ -78,6 +82,9 @@ func (a *App) build(version string) (err error) {
 		}
 	}
 	a.openControl()
+	if err := a.newWatch(); err != nil {
+		return err
+	}
 	a.ingest = ingest.New(ingest.Config{
 		App:           a.cfg.HTTP.App,
 		Server:        "espcam-bridge/" + version,
@@ -202,33 +209,39 @@ func (a *App) Run(ctx context.Context) error {
 			}
 		})
 	}
+	// What is started later is stopped earlier. Events end first, so that MQTT
+	// can tell; MQTT says goodbye before the cameras go, so that nobody hears of
+	// those that only we let go; the broker and the journal end last, so that
+	// there is somebody to tell it to.
+	lasting := context.WithoutCancel(ctx)
+	run := func(part func(context.Context) error) (stop func()) {
+		return background(lasting, func(ctx context.Context) {
+			if err := part(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	stopBroker := func() {}
+	if a.broker != nil {
+		stopBroker = run(a.broker.Run)
+	}
+	stopJournal := a.runJournal(run)
+	stopMQTT := run(a.mqtt.Run)
+	stopWatch := run(a.watch.Run)
 	servers := a.serveHTTP(start)
 	if a.control != nil {
 		start("control socket", a.control.serve)
 	}
-	// MQTT says goodbye first, so that nobody hears of cameras that only we let
-	// go; the broker ends last, so that there is somebody to say it to.
-	lasting := context.WithoutCancel(ctx)
-	stopBroker := background(lasting, func(ctx context.Context) {
-		if a.broker == nil {
-			return
-		}
-		if err := a.broker.Run(ctx); err != nil {
-			cancel(err)
-		}
-	})
-	stopMQTT := background(lasting, func(ctx context.Context) {
-		if err := a.mqtt.Run(ctx); err != nil {
-			cancel(err)
-		}
-	})
 
 	<-ctx.Done()
 	a.log.Info("stopping")
+	stopWatch()
 	stopMQTT()
 	err := a.stop(lasting, servers)
 	parts.Wait()
+	stopJournal()
 	stopBroker()
+	err = errors.Join(err, a.Close())
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return errors.Join(cause, err)
 	}
@@ -267,7 +280,7 @@ func (a *App) serveHTTP(start func(string, func() error)) (servers []*http.Serve
 	return servers
 }
 
-// stop ends the running parts in the reverse order of their start.
+// stop lets the cameras go and ends the servers.
 func (a *App) stop(ctx context.Context, servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, shutdownTime)
 	defer cancel()
@@ -279,7 +292,9 @@ func (a *App) stop(ctx context.Context, servers []*http.Server) error {
 			errs = append(errs, srv.Close())
 		}
 	}
-	errs = append(errs, a.Close())
+	if a.control != nil {
+		errs = append(errs, a.control.server.Close())
+	}
 	return errors.Join(errs...)
 }
 

@@ -77,7 +77,9 @@ func TestOfferIsTheSameEverywhere(t *testing.T) {
 			t.Parallel()
 			p := openPorch(t, fakecam.Config{Caps: caps})
 			offer := p.camera("porch")["capabilities"]
-			want := map[string]string{}
+			want := map[string]string{ // the bridge's own: every camera has them
+				"motion_detection": "switch", "motion_sensitivity": "number 1 100",
+			}
 			for _, s := range at(offer, "settings").([]any) {
 				if topic := mqttName(s.(map[string]any)["name"].(string)); topic != "" {
 					want[topic] = limits(s.(map[string]any))

@@ -52,6 +52,7 @@ func (a *App) newMQTT(version string) (*mqtt.Client, error) {
 	}
 	return mqtt.New(cfg, mqtt.Deps{
 		Fleet:       a.fleet,
+		Motion:      a.watch,
 		Pictures:    a.hub,
 		Store:       texts,
 		Log:         a.log,
@@ -98,6 +99,8 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 		Fleet:  a.fleet,
 		Hub:    a.hub,
 		Auth:   a.auth,
+		Motion: a.watch,
+		Events: a.journal,
 		Ingest: a.ingest,
 		Web:    web.FS(),
 		Sources: httpapi.Sources{

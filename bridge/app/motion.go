@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/espcam-bridge/espcam-bridge/bridge/journal"
+	"github.com/espcam-bridge/espcam-bridge/bridge/watch"
+)
+
+// eventsDir is where events lie, below the state directory.
+const eventsDir = "events"
+
+// newWatch makes what judges the pictures and what keeps the events. Sensors on
+// the cameras come in at the same door as pictures.
+func (a *App) newWatch() (err error) {
+	a.journal, err = journal.Open(journal.Config{
+		Dir:     filepath.Join(a.cfg.Data, eventsDir),
+		Keep:    a.cfg.Events.Keep,
+		MaxSize: a.cfg.Events.MaxSize,
+	}, a.store, a.log)
+	if err != nil {
+		return err
+	}
+	a.watch = watch.New(watch.Config{MaxPixels: a.cfg.Ingest.MaxPixels}, watch.Deps{
+		Fleet:    a.fleet,
+		Hub:      a.hub,
+		Recorder: a.journal,
+		Log:      a.log,
+	})
+	a.fleet.OnSensor(a.watch.Sensor)
+	return nil
+}
+
+// runJournal starts the journal with its mailbox of events.
+func (a *App) runJournal(run func(func(context.Context) error) (stop func())) (stop func()) {
+	events, cancel := a.watch.Subscribe()
+	stopRun := run(func(ctx context.Context) error { return a.journal.Run(ctx, events) })
+	return func() {
+		stopRun()
+		cancel()
+	}
+}
