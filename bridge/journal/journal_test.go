@@ -73,8 +73,14 @@ type world struct {
 
 func newWorld(t testing.TB, cfg journal.Config) *world {
 	t.Helper()
+	return newWorldOver(t, cfg, t.TempDir())
+}
+
+// newWorldOver is one whose index lies in data.
+func newWorldOver(t testing.TB, cfg journal.Config, data string) *world {
+	t.Helper()
 	before := goleak.IgnoreCurrent()
-	w := &world{t: t, data: t.TempDir(), clock: &clock{now: noon}, log: &lines{}}
+	w := &world{t: t, data: data, clock: &clock{now: noon}, log: &lines{}}
 	if cfg.Dir == "" {
 		cfg.Dir = filepath.Join(t.TempDir(), "events")
 	}

@@ -221,3 +221,77 @@ func TestCheckWrites(t *testing.T) {
 		t.Error("Check of a closed store succeeded")
 	}
 }
+
+func TestDescendAndUpdate(t *testing.T) {
+	s := open(t, t.TempDir())
+	tab := table(t, s)
+	put := map[string]record{}
+	for _, k := range []string{"a", "c", "e", "g"} {
+		put[k] = record{k, 1}
+	}
+	if err := tab.Update(put, nil); err != nil {
+		t.Fatal(err)
+	}
+	walk := func(before string, most int) (keys string) {
+		t.Helper()
+		err := tab.Descend(before, func(key string, v record, err error) bool {
+			if err != nil || v.Name != key {
+				t.Errorf("%s: %v, %v", key, v, err)
+			}
+			keys += key
+			return len(keys) < most
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	for _, c := range []struct {
+		before string
+		most   int
+		want   string
+	}{{"", 9, "geca"}, {"", 2, "ge"}, {"z", 9, "geca"}, {"g", 9, "eca"}, {"f", 9, "eca"}, {"c", 9, "a"}, {"a", 9, ""}, {"A", 9, ""}} {
+		if got := walk(c.before, c.most); got != c.want {
+			t.Errorf("before %q, at most %d: %q, want %q", c.before, c.most, got, c.want)
+		}
+	}
+	if err := tab.Update(map[string]record{"h": {"h", 1}}, []string{"a", "nothing", "e"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := walk("", 9); got != "hgc" {
+		t.Errorf("after an update: %q", got)
+	}
+	if err := tab.Update(map[string]record{"": {"", 1}, "x": {"x", 1}}, nil); err == nil {
+		t.Error("a record without a key is written")
+	}
+	if got := walk("", 9); got != "hgc" {
+		t.Errorf("an update that failed left %q", got)
+	}
+}
+
+// TestDescendTellsOfDamage: one record of another type does not hide the others.
+func TestDescendTellsOfDamage(t *testing.T) {
+	s := open(t, t.TempDir())
+	texts, err := store.NewTable[string](s, "things")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := texts.Put("b", "not a record"); err != nil {
+		t.Fatal(err)
+	}
+	tab := table(t, s)
+	if err := tab.Update(map[string]record{"a": {"a", 1}, "c": {"c", 1}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	err = tab.Descend("", func(key string, _ record, err error) bool {
+		got += key
+		if err != nil {
+			got += "!"
+		}
+		return true
+	})
+	if err != nil || got != "cb!a" {
+		t.Errorf("Descend: %q, %v", got, err)
+	}
+}
