@@ -365,17 +365,20 @@ func validZone(name string) bool {
 		!strings.ContainsFunc(name, unicode.IsControl)
 }
 
-// shown is a value for a message: short, on one line.
+// shown is a value for a message: short, on one line, without control
+// characters.
 func shown(v any) string {
-	switch v := v.(type) {
-	case string:
-		return fmt.Sprintf("%.40q", v)
-	case bool, int, float64:
-		return fmt.Sprint(v)
+	if s, ok := v.(string); ok {
+		return fmt.Sprintf("%.40q", s)
 	}
-	runes := []rune(strings.Trim(strconv.Quote(fmt.Sprint(v)), `"`))
+	runes := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, fmt.Sprint(v)))
 	if len(runes) > 60 {
-		return string(runes[:57]) + "..."
+		runes = append(runes[:57], []rune("...")...)
 	}
 	return string(runes)
 }
