@@ -120,6 +120,27 @@ func TestProc(t *testing.T) {
 	}
 }
 
+func TestLibraries(t *testing.T) {
+	const smaps = `00400000-00c00000 r-xp 00000000 fd:00 1310 /usr/bin/espcam-bridge
+Size:               8192 kB
+Rss:                6000 kB
+7f0000000000-7f0000400000 r--p 00000000 fd:00 1311 /usr/lib/libopencv_core.so.4.6.0
+Rss:                1000 kB
+Pss:                 500 kB
+7f0000400000-7f0000500000 rw-p 00000000 00:00 0
+Rss:                 300 kB
+7f0000500000-7f0000600000 r-xp 00000000 fd:00 1312 /lib/libc.so.6
+Rss:                 200 kB
+VmFlags: rd ex mr mw me
+`
+	if l, err := readSmaps(smaps); l != (libraries{1200 << 10, true}) || err != nil {
+		t.Errorf("libraries %+v, %v", l, err)
+	}
+	if l, err := librariesOf(os.Getpid()); l.opencv || err != nil {
+		t.Errorf("this test: %+v, %v", l, err)
+	}
+}
+
 func TestHeldIn(t *testing.T) {
 	const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command espcam-bench measures what the relay costs and how fresh it is, and
-// says whether that is good enough.
+// Command espcam-bench measures what the relay costs and how fresh it is, what
+// motion costs and finds, and says whether that is good enough.
 //
 // It starts the real bridge as a child process and, in turns with it, a floor:
 // a relay that does nothing but one raw write(2) per viewer and frame. Both get

@@ -45,6 +45,43 @@ func residentPages(statm []byte) (int64, error) {
 	return strconv.ParseInt(string(f[1]), 10, 64)
 }
 
+// libraries is what a process holds of the shared libraries that it stands on.
+type libraries struct {
+	resident int64 // bytes
+	opencv   bool  // OpenCV is one of them
+}
+
+func librariesOf(pid int) (libraries, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+	if err != nil {
+		return libraries{}, err
+	}
+	return readSmaps(string(b))
+}
+
+// readSmaps reads a list of mappings: a line that ends with the file's name,
+// then lines such as "Rss:  12 kB".
+func readSmaps(smaps string) (libraries, error) {
+	var l libraries
+	library := false
+	for line := range strings.Lines(smaps) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) >= 5 && !strings.HasSuffix(f[0], ":"): // address, rights, offset, device, inode, file
+			name := f[len(f)-1]
+			library = strings.Contains(name, ".so")
+			l.opencv = l.opencv || strings.Contains(name, "/libopencv_")
+		case library && len(f) == 3 && f[0] == "Rss:":
+			kB, err := strconv.ParseInt(f[1], 10, 64)
+			if err != nil {
+				return l, err
+			}
+			l.resident += kB << 10
+		}
+	}
+	return l, nil
+}
+
 // heldSockets counts the connections from the given ports to the server's that
 // the server still holds. One that it closed may stay in the kernel, to send
 // what it had promised; that one no longer belongs to anybody and does not
