@@ -130,6 +130,7 @@ func (a *App) demoCameras() ([]*fakecam.Camera, error) {
 			Dialect: string(c.dialect),
 			Name:    c.name,
 			Scene:   i,
+			Plan:    fakecam.Home,
 			FPS:     c.fps,
 			Width:   c.width,
 			Height:  c.height,
