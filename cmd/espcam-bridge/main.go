@@ -7,6 +7,7 @@
 //	espcam-bridge check-config   show every mistake in the configuration
 //	espcam-bridge keys           add, list and remove camera keys
 //	espcam-bridge health         ask a running bridge whether it is well
+//	espcam-bridge motion         measure motion detection on labelled clips
 //	espcam-bridge version
 //
 // It exits with 0 when it was stopped as asked, 1 when something failed while
@@ -86,7 +87,7 @@ func commands(started *bool) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&s.config, "config", "bridge.yaml", "configuration file")
-	root.AddCommand(serveCommand(s), demoCommand(), checkCommand(s), keysCommand(s), healthCommand(s), versionCommand())
+	root.AddCommand(serveCommand(s), demoCommand(), checkCommand(s), keysCommand(s), healthCommand(s), motionCommand(), versionCommand())
 	return root
 }
 
