@@ -47,10 +47,10 @@ type examiner struct {
 func (x *examiner) examine(o orders, f bridge.Frame, generation uint64) motion.Judgement {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	switch {
-	case x.judge == nil:
-		x.judge = x.build(o.cfg)
-	case x.version != o.version:
+	if x.judge == nil {
+		x.judge, x.version, x.past = x.build(o.cfg), o.version, generation
+	}
+	if x.version != o.version {
 		x.judge.Configure(o.cfg)
 	}
 	if x.past != generation {

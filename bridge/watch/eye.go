@@ -17,6 +17,7 @@ import (
 type eye struct {
 	id       string
 	w        *Watch
+	visited  uint64 // number of its last visit; the rotation's, and guarded by its lock
 	mail     mailbox
 	examiner examiner
 

@@ -34,7 +34,7 @@ func (m *film) add(f bridge.Frame, r reel, share int) {
 	if !m.recording {
 		gap = max(gap, r.length/time.Duration(max(1, share/max(1, size))))
 	}
-	if !m.pace.due(f.Received, gap, gap/2) {
+	if !m.pace.due(f.Received, gap, gap/4) {
 		return
 	}
 	m.frames = append(m.frames, f)
