@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -55,4 +56,16 @@ func Receive(ctx context.Context, s *Server, who bridge.Principal, message []byt
 	k.lanes.Wait()
 	k.leaveAll()
 	return k.queue
+}
+
+// ReadClip returns the pictures of a clip.
+func ReadClip(r io.Reader) (out []bridge.Frame) {
+	clip := newClipReader(r)
+	for {
+		f, err := clip.next()
+		if err != nil {
+			return out
+		}
+		out = append(out, f)
+	}
 }

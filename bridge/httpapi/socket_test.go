@@ -404,6 +404,7 @@ var messages = map[string]string{
 	"painted":     `{"type":"painted","channels":[1]}`,
 	"ping":        `{"type":"ping","time":1}`,
 	"set":         `{"type":"set","id":"7","camera":%q,"settings":{"quality":12}}`,
+	"motion":      `{"type":"motion","id":"7","camera":%q,"motion":{"sensitivity":60}}`,
 	"do":          `{"type":"do","id":"7","camera":%q,"action":"restart","args":{}}`,
 	"rename":      `{"type":"rename","id":"7","camera":%q,"name":"New"}`,
 	"enable":      `{"type":"enable","id":"7","camera":%q,"enabled":true}`,
