@@ -15,10 +15,10 @@ import { truth } from './lib/state.js';
 import { Bar } from './ui/bar.js';
 import { Banner } from './ui/banner.js';
 import { empty } from './ui/empty.js';
+import { Later } from './ui/later.js';
 import { Log } from './ui/log.js';
 import { Login } from './ui/login.js';
-import { Panel } from './ui/panel.js';
-import { Route } from './ui/route.js';
+import { Route, eventsAddress } from './ui/route.js';
 import { Toasts } from './ui/toasts.js';
 import { Wall } from './ui/wall.js';
 
@@ -41,12 +41,13 @@ const paused = new Signal(false);
 
 const toasts = new Toasts();
 const log = new Log(bridge);
-const bar = new Bar({ log, onpause: () => (paused.value = !paused.value), onexit: () => void logout() });
-const wall = new Wall({ feeds, workshop: new Workshop(), clock: link.clock, onpick: (id) => (route.camera === id ? route.back() : route.go(id)) });
-const panel = new Panel({ bridge, api, toasts, onback: () => route.back(), onstep: (by) => step(by) });
+const bar = new Bar({ log, onpause: () => (paused.value = !paused.value), onevents: () => void route.open(eventsAddress({})), onexit: () => void logout() });
+const wall = new Wall({ feeds, workshop: new Workshop(), clock: link.clock, onpick: (id) => void (route.camera === id ? route.back() : route.go(id)) });
+const panel = new Later(async () => new (await import('./ui/panel.js')).Panel({ bridge, api, toasts, route, onback: () => void route.back(), onstep: (by) => step(by) }));
 const login = new Login(api, () => link.open());
 const note = empty(api.base);
-const main = h('main', null, wall, panel, note);
+const events = new Later(async () => new (await import('./events/events.js')).Events({ bridge, api, route }), 'events');
+const main = h('main', null, wall, panel, events, note);
 
 document.body.prepend(bar, new Banner(link), main, login, toasts);
 find('.loading').remove();
@@ -65,25 +66,46 @@ function render() {
     const one = cameras.get(route.camera ?? '') ?? null;
     const kinds = wall.update(cameras, view);
     wall.enlarge(one?.id ?? null);
-    main.dataset.view = one ? 'one' : 'all';
-    const tile = wall.tile(one?.id ?? '');
-    panel.show(one, tile, one && tile ? truth(one, { ...view, received: tile.received }) : null, view.now);
-    note.hidden = !session.known || cameras.size > 0;
+    showEvents(one ? 'one' : 'all');
+    showPanel(one, view);
+    note.hidden = !session.known || cameras.size > 0 || route.events !== null;
     bar.update(session, kinds);
-    setText(document.querySelector('title') ?? document.head, title(session.name, one?.name));
+    setText(document.querySelector('title') ?? document.head, title(session.name, route.events ? 'Events' : one?.name));
   });
 }
 
-/** @param {string} name @param {string | undefined} camera */
-function title(name, camera) {
-  return [camera, name, 'espcam-bridge'].filter(Boolean).join(' · ');
+/**
+ * showPanel shows what there is about the enlarged camera.
+ * @param {import('./net/types.js').Camera | null} one
+ * @param {{now: number, paused: boolean, away: boolean}} view
+ */
+function showPanel(one, view) {
+  panel.hidden = one === null;
+  if (one && !panel.content) void panel.want().then((content) => content && render());
+  const tile = wall.tile(one?.id ?? '');
+  panel.content?.show(one, tile, one && tile ? truth(one, { ...view, received: tile.received }) : null, view.now);
+}
+
+/** showEvents shows the list in place of the cameras, or the cameras. @param {'one' | 'all'} cameras */
+function showEvents(cameras) {
+  const on = route.events !== null;
+  main.dataset.view = on ? 'events' : cameras;
+  wall.hidden = on;
+  events.hidden = !on;
+  if (on && !events.content) void events.want().then((part) => part?.update());
+  else events.content?.update();
+}
+
+/** @param {string} name @param {string | undefined} what is shown */
+function title(name, what) {
+  return [what, name, 'espcam-bridge'].filter(Boolean).join(' · ');
 }
 
 /** step goes to a neighbour of the enlarged camera. @param {number} by */
 function step(by) {
   const ids = [...bridge.cameras.value.keys()];
   const to = ids[(ids.indexOf(route.camera ?? '') + by + ids.length) % ids.length];
-  if (to) route.go(to);
+  if (to) void route.go(to);
 }
 
 async function logout() {
@@ -92,6 +114,18 @@ async function logout() {
   else toasts.fault(answer.fault.message);
 }
 
+/** tell shows and says what begins to move. @param {import('./net/types.js').EventNews | null} news */
+function tell(news) {
+  if (!news) return;
+  wall.tile(news.event.camera)?.mark(news.now ?? []);
+  if (!news.active || told.get(news.event.camera) === news.event.id) return;
+  told.set(news.event.camera, news.event.id);
+  toasts.whisper(`Motion: ${bridge.nameOf(news.event.camera)}`);
+}
+/** @type {Map<string, string>} by camera, the event that was read out last */
+const told = new Map();
+
+bridge.news.watch(tell);
 bridge.cameras.watch(render);
 bridge.session.watch((session) => {
   if (version && session.version !== version) location.reload(); // the bridge was replaced, and so was this page
@@ -100,6 +134,7 @@ bridge.session.watch((session) => {
 });
 route.watch(render);
 wall.addEventListener('fresh', render);
+wall.addEventListener('fresh', () => void panel.want(), { once: true }); // once the first picture is there, so that a click finds it
 setInterval(render, tick);
 link.status.watch(({ phase }) => {
   document.body.dataset.link = phase;
@@ -119,8 +154,9 @@ document.addEventListener('visibilitychange', () => {
 window.addEventListener('online', () => link.wake());
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape' || document.querySelector('dialog[open]')) return;
+  event.preventDefault(); // or it closes at once the question that going back may ask
   if (event.target instanceof HTMLInputElement && event.target.type === 'text') event.target.blur();
-  else route.back();
+  else void route.back();
 });
 feeds.hold('hidden', document.hidden);
 link.open();

@@ -35,6 +35,21 @@ export function h(tag, props, ...children) {
 }
 
 /**
+ * s makes an element of a drawing.
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, unknown>} attributes
+ * @param {...Child} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
+export function s(tag, attributes, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
+  element.append(...present(children));
+  return element;
+}
+
+/**
  * setAttribute sets, or for false, null and undefined removes, an attribute.
  * @param {Element} element
  * @param {string} name
@@ -58,6 +73,18 @@ export function setAttribute(element, name, value) {
  */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * follow goes where a link leads without loading anything, unless its user wants
+ * another tab or window for it.
+ * @param {MouseEvent} event
+ * @param {() => void} go
+ */
+export function follow(event, go) {
+  if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  go();
 }
 
 /**

@@ -19,11 +19,12 @@ export function split(properties) {
 /**
  * widget is how a setting is best set. An LED that is only on or off is a number from 0 to 1.
  * @param {Property} property
- * @returns {'switch' | 'slider' | 'select' | 'text'}
+ * @returns {'switch' | 'slider' | 'select' | 'text' | 'number'}
  */
 export function widget(property) {
   if (property.type === 'bool' || (property.type === 'number' && property.min === 0 && property.max === 1)) return 'switch';
   if (property.type === 'choice') return 'select';
+  if (property.type === 'decimal') return 'number';
   return property.type === 'number' ? 'slider' : 'text';
 }
 

@@ -8,6 +8,7 @@ import { Signal } from '../lib/signal.js';
 /** @typedef {import('./types.js').Notice} Notice */
 /** @typedef {import('./types.js').Role} Role */
 /** @typedef {import('./types.js').Value} Value */
+/** @typedef {import('./types.js').EventNews} EventNews */
 /** @typedef {import('./link.js').Result} Result */
 
 /** @typedef {{known: boolean, name: string, app: string, role: Role, auth: boolean, version: string}} Session */
@@ -22,6 +23,8 @@ export class Bridge {
   session = new Signal(/** @type {Session} */ ({ known: false, name: '', app: 'live', role: 'viewer', auth: false, version: '' }));
   /** Newest first. */
   notices = new Signal(/** @type {Notice[]} */ ([]));
+  /** The newest word about motion; null before the first. */
+  news = new Signal(/** @type {EventNews | null} */ (null));
 
   /**
    * @param {() => import('./link.js').Link} link
@@ -43,6 +46,8 @@ export class Bridge {
         this.cameras.value.delete(message.camera);
         this.cameras.value = this.cameras.value;
         return;
+      case 'event':
+        return this.#happen(message);
       case 'notice':
         if (this.note(message)) this.ontold(message);
         return;
@@ -94,6 +99,11 @@ export class Bridge {
     return this.#ask({ type: 'enable', camera, enabled });
   }
 
+  /** motion changes how a camera's pictures are judged; null is back to the default. @param {string} camera @param {Record<string, unknown>} motion */
+  motion(camera, motion) {
+    return this.#ask({ type: 'motion', camera, motion });
+  }
+
   /** @param {{type: string, camera: string, [key: string]: unknown}} message @returns {Promise<Result>} */
   async #ask(message) {
     const result = await this.link().ask(message);
@@ -108,10 +118,22 @@ export class Bridge {
     this.cameras.value = sorted(cameras ?? []);
   }
 
+  /** happen shows an event on its camera at once; what the bridge says of the camera itself comes later. @param {EventNews} news */
+  #happen(news) {
+    const { event, active } = news;
+    const motion = this.cameras.value.get(event.camera)?.motion;
+    if (motion && active) Object.assign(motion, { active, event: event.id, zones: event.zones ?? [] });
+    else if (motion?.event === event.id) motion.active = false;
+    this.news.value = news;
+    this.cameras.value = this.cameras.value;
+  }
+
   /** @param {Camera} camera */
   #put(camera) {
     const cameras = this.cameras.value;
-    const isNew = !cameras.has(camera.id);
+    const old = cameras.get(camera.id);
+    const isNew = !old;
+    if (camera.motion?.active && camera.motion.event === old?.motion?.event) camera.motion.zones = old?.motion?.zones;
     cameras.set(camera.id, camera);
     this.cameras.value = isNew ? sorted([...cameras.values()]) : cameras;
   }

@@ -7,12 +7,14 @@
  * @typedef {object} Property            one setting that a camera has
  * @property {string} name               as the API calls it
  * @property {string} title              for people
- * @property {'number' | 'bool' | 'choice' | 'text'} type
+ * @property {'number' | 'bool' | 'choice' | 'text' | 'decimal'} type  decimal: the page's own settings only
  * @property {number} min
  * @property {number} max                of a text: characters
  * @property {string[]} [options]
  * @property {string} [hint]
  * @property {string} [unit]
+ * @property {string} [empty]            what no value means, where there may be none
+ * @property {Record<string, string>} [words]  of options
  *
  * @typedef {object} Capabilities
  * @property {Property[] | null} settings
@@ -50,6 +52,62 @@
  * @property {Capabilities} capabilities
  * @property {{desired: Record<string, Value> | null, reported: Record<string, Value> | null}} settings
  * @property {Stats} stats
+ * @property {MotionState} [motion]      absent where the bridge does not look for motion
+ *
+ * @typedef {[number, number]} Point     x and y in shares of the picture, 0 to 1
+ * @typedef {Point[]} Polygon            3 to 32 points
+ * @typedef {{x: number, y: number, w: number, h: number}} Box  in shares of the picture
+ *
+ * @typedef {object} MotionSettings      in force; null means "by sensitivity"
+ * @property {boolean} enabled
+ * @property {number} sensitivity        1 to 100
+ * @property {number} fps                1 to 15
+ * @property {number} width              80, 160 or 320
+ * @property {number} off_delay          seconds, 1 to 300
+ * @property {number | null} threshold   grey levels, 4 to 100
+ * @property {number} noise              1 to 20
+ * @property {number | null} area        share of the picture, 0.0001 to 0.5
+ * @property {string} frames             such as 2/3
+ * @property {Polygon[]} ignore
+ * @property {Record<string, Polygon>} zones
+ *
+ * @typedef {object} Detector            what the judging of pictures did so far
+ * @property {number} fps                measured
+ * @property {number} analysed
+ * @property {Record<string, number> | null} skipped  pictures not judged, by reason
+ * @property {Record<string, number> | null} quiet    judged and quiet for a cause, by cause
+ *
+ * @typedef {object} MotionState
+ * @property {boolean} active            an event is going on
+ * @property {string | null} [since]     of active's last change
+ * @property {string} [event]            id of the one going on
+ * @property {boolean} learning          no alarm yet
+ * @property {MotionSettings} settings
+ * @property {Detector} [detector]
+ * @property {string[]} [zones]          of the event going on, as far as this page heard of it
+ *
+ * @typedef {{label: string, score: number, box: Box}} Detection
+ *
+ * @typedef {object} MotionEvent         one happening in front of one camera
+ * @property {string} id                 sorts by time
+ * @property {string} camera
+ * @property {string} [camera_name]
+ * @property {string[] | null} sources   pixels, pir, ...
+ * @property {string} begin
+ * @property {string} last
+ * @property {string} [end]              absent while it goes on
+ * @property {string} [ending]
+ * @property {number} score              0 to 1
+ * @property {Box[] | null} boxes        in the best picture
+ * @property {string[] | null} zones
+ * @property {Detection[] | null} labels
+ * @property {boolean} [picture]         there is one to fetch
+ * @property {boolean} [clip]
+ *
+ * @typedef {object} EventNews           an event began, changed or ended
+ * @property {MotionEvent} event
+ * @property {Box[] | null} now          what moves in the newest judged picture
+ * @property {boolean} active
  *
  * @typedef {object} Fault               an error in words
  * @property {string} code

@@ -1,5 +1,5 @@
 /** The top of the page: whose it is, how all cameras are at one glance, and what concerns the whole page. */
-import { h, fill, setAttribute, setText } from '../lib/dom.js';
+import { h, fill, follow, setAttribute, setText } from '../lib/dom.js';
 import { counted } from '../lib/state.js';
 import { icon, mark } from './icons.js';
 import { ThemeButton } from './theme.js';
@@ -11,22 +11,25 @@ export class Bar extends HTMLElement {
   #dots = h('span', { class: 'dots', 'aria-hidden': 'true' });
   #count = h('span', { class: 'counted' });
   #pause = h('button', { type: 'button', class: 'quiet round' });
+  #events = h('a', { class: 'button quiet', href: '#/events', title: 'What moved, and when' }, icon('events'), h('span', { class: 'word' }, 'Events'));
   #exit = h('button', { type: 'button', class: 'quiet round', 'aria-label': 'Log out', title: 'Log out', hidden: true }, icon('exit'));
 
   /**
    * @param {object} page
    * @param {HTMLElement} page.log   the messages' button
    * @param {() => void} page.onpause
+   * @param {() => void} page.onevents
    * @param {() => void} page.onexit
    */
-  constructor({ log, onpause, onexit }) {
+  constructor({ log, onpause, onevents, onexit }) {
     super();
     this.#pause.addEventListener('click', onpause);
     this.#exit.addEventListener('click', onexit);
+    this.#events.addEventListener('click', (event) => follow(event, onevents));
     this.append(
       h('h1', { class: 'wordmark' }, mark(), h('span', { class: 'word' }, 'espcam-', h('b', null, 'bridge')), this.#home),
       h('div', { class: 'health' }, this.#dots, this.#count),
-      h('div', { class: 'tools', role: 'toolbar', 'aria-label': 'Page' }, this.#pause, log, new ThemeButton(), this.#exit),
+      h('div', { class: 'tools', role: 'toolbar', 'aria-label': 'Page' }, this.#events, this.#pause, log, new ThemeButton(), this.#exit),
     );
     this.pause(false);
   }

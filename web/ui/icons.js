@@ -1,4 +1,5 @@
 /** The page's drawings: 24 x 24, strokes in the colour of the text. */
+import { s } from '../lib/dom.js';
 
 const drawings = {
   back: ['M15 5l-7 7 7 7'],
@@ -20,39 +21,34 @@ const drawings = {
   restart: ['M19 12a7 7 0 1 1-2.2-5.1', 'M17.5 3v4.5H13'],
   off: ['M3 3l18 18', 'M9 5.5h6L16.5 8H20v9.5M17 19H4V8h3'],
   plug: ['M9 3v5M15 3v5', 'M6 8h12v3a6 6 0 0 1-12 0z', 'M12 17v4'],
+  motion: ['M12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z', 'M7 6.5a8 8 0 0 0 0 11M17 6.5a8 8 0 0 1 0 11', 'M3.8 4a12 12 0 0 0 0 16M20.2 4a12 12 0 0 1 0 16'],
+  events: ['M4 5h16v14H4z', 'M4 9.5h16', 'M8 13h3M8 16h6'],
+  first: ['M19 6l-8 6 8 6z', 'M6 6v12'],
+  last: ['M5 6l8 6-8 6z', 'M18 6v12'],
+  save: ['M12 4v11M7.5 11l4.5 4.5 4.5-4.5', 'M5 20h14'],
+  plus: ['M12 5v14M5 12h14'],
+  undo: ['M9 5L4.5 9.5 9 14', 'M5 9.5h8.5a5.5 5.5 0 0 1 0 11H9'],
+  bin: ['M4.5 7h15', 'M9.5 7V4.5h5V7', 'M6.5 7l1 13h9l1-13', 'M10.3 11v5.5M13.7 11v5.5'],
+  area: ['M5 7l8-3 6 6-3 9-10-2z'],
   clock: ['M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17z', 'M12 7.5V12l3 2'],
 };
 
 /** @typedef {keyof typeof drawings} IconName */
-
-const svg = 'http://www.w3.org/2000/svg';
 
 /**
  * icon draws one, hidden from screen readers: the button around it has a name.
  * @param {IconName} name
  */
 export function icon(name) {
-  const element = document.createElementNS(svg, 'svg');
-  element.setAttribute('viewBox', '0 0 24 24');
-  element.setAttribute('class', 'icon');
-  element.setAttribute('aria-hidden', 'true');
-  element.append(...drawings[name].map(path));
-  return element;
+  return s('svg', { viewBox: '0 0 24 24', class: 'icon', 'aria-hidden': 'true' }, ...drawings[name].map(path));
 }
 
 /** mark is the wordmark's sign: a lens over a bridge's arch. */
 export function mark() {
-  const element = document.createElementNS(svg, 'svg');
-  element.setAttribute('viewBox', '0 0 32 32');
-  element.setAttribute('class', 'mark');
-  element.setAttribute('aria-hidden', 'true');
-  element.append(path('M2.5 25h27'), path('M4.5 25C5.5 3 26.5 3 27.5 25'), path('M16 14.5a4 4 0 1 0 0 8 4 4 0 0 0 0-8z'));
-  return element;
+  return s('svg', { viewBox: '0 0 32 32', class: 'mark', 'aria-hidden': 'true' }, ...['M2.5 25h27', 'M4.5 25C5.5 3 26.5 3 27.5 25', 'M16 14.5a4 4 0 1 0 0 8 4 4 0 0 0 0-8z'].map(path));
 }
 
 /** @param {string} d */
 function path(d) {
-  const element = document.createElementNS(svg, 'path');
-  element.setAttribute('d', d);
-  return element;
+  return s('path', { d });
 }

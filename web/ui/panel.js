@@ -3,10 +3,12 @@
  * be told. Settings and actions come from the camera's capabilities alone, and
  * what our role may not do is not there.
  */
-import { h, fill, setText } from '../lib/dom.js';
+import { h, fill, follow, setText } from '../lib/dom.js';
 import { bytes, clock, fps, signal, span, stamp } from '../lib/format.js';
 import { split } from '../lib/setting.js';
 import { icon } from './icons.js';
+import { Later } from './later.js';
+import { eventsAddress } from './route.js';
 import { Setting } from './setting.js';
 import { CopyLine } from './copy.js';
 import { NameField } from './name.js';
@@ -35,12 +37,16 @@ export class Panel extends HTMLElement {
   #about = h('dl', { class: 'about' });
   /** @type {Setting[]} */ #settings = [];
   /** @type {HTMLButtonElement | null} */ #enabled = null;
+  /** @type {import('../motion/section.js').MotionSection | null} */ #motion = null;
+  /** @type {HTMLDetailsElement | null} */ #fold = null;
+  /** @type {Tile | null} */ #tile = null;
 
   /**
    * @param {object} page
    * @param {import('../net/bridge.js').Bridge} page.bridge
    * @param {import('../net/api.js').Api} page.api
    * @param {import('./toasts.js').Toasts} page.toasts
+   * @param {import('./route.js').Route} page.route
    * @param {() => void} page.onback
    * @param {(by: number) => void} page.onstep  to another camera
    */
@@ -70,9 +76,11 @@ export class Panel extends HTMLElement {
    */
   show(camera, tile, is, now) {
     this.hidden = camera === null;
-    if (!camera || !tile || !is) return;
-    const shape = JSON.stringify([camera.id, camera.capabilities, camera.source, this.page.bridge.session.value]);
+    if (camera?.id !== this.#camera?.id || this.hidden) this.#leave();
     this.#camera = camera;
+    if (!camera || !tile || !is) return;
+    this.#tile = tile;
+    const shape = JSON.stringify([camera.id, camera.capabilities, camera.source, camera.motion !== undefined, this.page.bridge.session.value]);
     if (shape !== this.#shape) this.#build(camera);
     this.#shape = shape;
     this.dataset.kind = is.kind;
@@ -82,6 +90,7 @@ export class Panel extends HTMLElement {
     pairs(this.#figures, figures(camera, tile));
     pairs(this.#about, about(camera));
     for (const setting of this.#settings) setting.update(camera);
+    this.#motion?.update(camera);
     this.#enabled?.setAttribute('aria-checked', String(camera.enabled));
   }
 
@@ -90,7 +99,7 @@ export class Panel extends HTMLElement {
     const operator = this.page.bridge.may('operator');
     const properties = operator ? camera.capabilities.settings ?? [] : [];
     const { first, others } = split(properties);
-    const make = (/** @type {Property} */ p) => new Setting(p, camera, (value) => this.page.bridge.set(camera.id, { [p.name]: value }));
+    const make = (/** @type {Property} */ p) => new Setting(p, camera, (value) => this.page.bridge.set(camera.id, { [p.name]: /** @type {import('../net/types.js').Value} */ (value) }));
     const firsts = first.map(make);
     const rest = others.map(make);
     this.#settings = [...firsts, ...rest];
@@ -99,6 +108,7 @@ export class Panel extends HTMLElement {
       this.#buttons(camera, operator),
       firsts.length > 0 && h('section', { class: 'controls', 'aria-label': 'Controls' }, ...firsts),
       rest.length > 0 && fold(`All settings`, rest.length, h('div', { class: 'controls' }, ...rest)),
+      operator && camera.motion && this.#motionFold(),
       fold('Addresses for other programs', 0, ...this.#addresses(camera)),
       fold('About this camera', 0, this.#about),
       this.page.bridge.may('admin') && this.#privacy(camera),
@@ -114,7 +124,10 @@ export class Panel extends HTMLElement {
       button.addEventListener('click', () => this.#do(name, button));
       return button;
     });
-    return buttons.length > 0 && h('div', { class: 'actions' }, ...buttons);
+    const address = eventsAddress({ camera: camera.id });
+    const open = (/** @type {MouseEvent} */ event) => follow(event, () => void this.page.route.open(address));
+    const events = camera.motion && h('a', { class: 'button', href: address, on: { click: open } }, icon('events'), 'Events');
+    return (buttons.length > 0 || events) && h('div', { class: 'actions' }, ...buttons, events);
   }
 
   /** @param {string} action @param {HTMLButtonElement} button */
@@ -159,6 +172,32 @@ export class Panel extends HTMLElement {
     ];
   }
 
+  /** motionFold is loaded when it is opened, as few people need it often, and stays while its camera does. */
+  #motionFold() {
+    const id = this.#camera?.id;
+    if (this.#fold?.dataset.camera === id) return this.#fold;
+    const { bridge, api, route, toasts } = this.page;
+    const load = async () => new (await import('../motion/section.js')).MotionSection({ bridge, api, route, toasts, camera: /** @type {Camera} */ (this.#camera), tile: /** @type {Tile} */ (this.#tile) });
+    const later = new Later(load, 'motion');
+    const details = fold('Motion', 0, later);
+    details.dataset.camera = id;
+    this.#fold = details;
+    details.addEventListener('toggle', async () => {
+      const part = details.open ? await later.want() : null;
+      if (this.#fold !== details) return;
+      if (!details.open) this.#motion?.close();
+      this.#motion = part;
+      part?.update(/** @type {Camera} */ (this.#camera));
+    });
+    return details;
+  }
+
+  /** leave takes away what the motion section lays over the picture. */
+  #leave() {
+    this.#motion?.close();
+    this.#motion = this.#fold = null;
+  }
+
   /** @param {Camera} camera */
   #privacy(camera) {
     const button = h('button', { type: 'button', role: 'switch', class: 'switch', id: 'camera-enabled', 'aria-checked': String(camera.enabled), 'aria-describedby': 'camera-enabled-note' }, h('i'));
@@ -190,7 +229,8 @@ function fold(title, count, ...children) {
 function sentence(camera, is, now) {
   if (is.title) return [is.title, is.detail].filter(Boolean).join(', ');
   const since = Date.parse(camera.connected_at ?? '');
-  return Number.isNaN(since) ? '' : `connected since ${clock(since, now)}`;
+  const learning = camera.motion?.learning && camera.motion.settings.enabled ? 'learning what is normal here' : '';
+  return [!Number.isNaN(since) && `connected since ${clock(since, now)}`, learning].filter(Boolean).join(' · ');
 }
 
 /** @typedef {[string, string | null | undefined | false, string?]} Pair title, text (none: not shown), further title */

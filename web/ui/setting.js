@@ -28,7 +28,8 @@ export class Setting extends HTMLElement {
   #mark = h('span', { class: 'mark-of' });
   #said = h('output', { class: 'value' });
   #note = h('p', { class: 'note', 'aria-live': 'polite' });
-  /** @type {Pace<Value>} */ #pace;
+  #reset = h('button', { type: 'button', class: 'quiet round reset', title: 'Back to the default', hidden: true, on: { click: () => this.push(null) } }, icon('undo'));
+  /** @type {Pace<Value | null>} */ #pace;
   /** @type {Field} */ #field;
   /** @type {Camera} */ #camera;
   #calm = 0;
@@ -39,22 +40,29 @@ export class Setting extends HTMLElement {
   /**
    * @param {Property} property
    * @param {Camera} camera
-   * @param {(value: Value) => Promise<Result>} send
+   * @param {(value: Value | null) => Promise<Result>} send  null: back to the default
+   * @param {object} [other]  kinds of settings than the camera's own
+   * @param {(camera: Camera) => Value | undefined} [other.read]  what is in force
+   * @param {string} [other.prefix]   of the elements' ids
+   * @param {Value} [other.usual]     the default: there is a button that leads back to it
    */
-  constructor(property, camera, send) {
+  constructor(property, camera, send, { read, prefix = 'setting', usual } = {}) {
     super();
     this.property = property;
+    this.usual = usual;
+    this.standing = read ? (/** @type {Camera} */ of) => ({ value: read(of), wanted: undefined }) : (/** @type {Camera} */ of) => standing(of, property.name);
     this.#camera = camera;
     this.dataset.setting = property.name;
     this.#pace = new Pace(interval, async (value) => this.#settle(await send(value)));
-    const id = `setting-${property.name}`;
-    this.#field = fields[widget(property)](property, id, (value) => this.#push(value));
+    const id = `${prefix}-${property.name}`;
+    this.#field = fields[widget(property)](property, id, (value) => this.push(value));
+    setAttribute(this.#reset, 'aria-label', `${property.title}: back to the default`);
     this.#note.id = `${id}-note`;
     this.#field.element.setAttribute('aria-describedby', this.#note.id);
     this.classList.toggle('wide', this.#field.wide === true);
     const label = h('label', { for: id, id: `${id}-label` }, property.title);
     this.#said.setAttribute('for', id);
-    this.append(h('div', { class: 'head' }, label, this.#mark, this.#field.wide ? this.#said : this.#field.element), this.#field.wide ? this.#field.element : '', this.#note);
+    this.append(h('div', { class: 'head' }, label, this.#mark, usual !== undefined && this.#reset, this.#field.wide ? this.#said : this.#field.element), this.#field.wide ? this.#field.element : '', this.#note);
     this.update(camera);
   }
 
@@ -62,7 +70,8 @@ export class Setting extends HTMLElement {
   update(camera) {
     this.#camera = camera;
     if (this.dataset.mark === 'pending') return;
-    const { value, wanted } = standing(camera, this.property.name);
+    const { value, wanted } = this.standing(camera);
+    this.#reset.hidden = value === this.usual;
     this.#field.set(value);
     setText(this.#said, this.#words(value));
     if (this.#unanswered && wanted !== undefined) this.#excuse();
@@ -73,11 +82,11 @@ export class Setting extends HTMLElement {
     if (this.dataset.mark === 'wanted' && !waits) this.#show('');
   }
 
-  /** @param {Value} value */
-  #push(value) {
+  /** push sends a value as soon as may be. @param {Value | null} value */
+  push(value) {
     clearTimeout(this.#calm);
     this.#fault = '';
-    setText(this.#said, this.#words(value));
+    setText(this.#said, this.#words(value ?? this.usual));
     this.#show('pending');
     this.#pace.push(value);
   }
@@ -120,7 +129,7 @@ function hintOf({ hint }) {
   return hint ? hint[0]?.toUpperCase() + hint.slice(1) : '';
 }
 
-/** @type {Record<ReturnType<typeof widget>, (property: Property, id: string, push: (value: Value) => void) => Field>} */
+/** @type {Record<ReturnType<typeof widget>, (property: Property, id: string, push: (value: Value | null) => void) => Field>} */
 const fields = {
   slider({ name, min, max }, id, push) {
     const input = h('input', { type: 'range', id, min, max, step: 1, name });
@@ -143,11 +152,17 @@ const fields = {
     return { element: button, set: (value) => button.setAttribute('aria-checked', String(value === true || Number(value) > 0)) };
   },
 
-  select({ options, name }, id, push) {
-    const words = name === 'framesize' ? frameSize : String;
+  select({ options, name, words: known }, id, push) {
+    const words = (/** @type {string} */ option) => known?.[option] ?? (name === 'framesize' ? frameSize(option) : option);
     const select = h('select', { id, name }, ...(options ?? []).map((option) => h('option', { value: option }, words(option))));
     select.addEventListener('change', () => push(select.value));
     return { element: select, set: (value) => (select.value = String(value ?? '')) };
+  },
+
+  number({ min, max, name, empty }, id, push) {
+    const input = h('input', { type: 'number', id, name, min, max, step: 'any', placeholder: empty, inputmode: 'decimal' });
+    input.addEventListener('change', () => (input.value !== '' ? push(Number(input.value)) : empty && push(null)));
+    return { element: input, set: (value) => document.activeElement === input || (input.value = String(value ?? '')) };
   },
 
   text({ max, name }, id, push) {

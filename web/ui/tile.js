@@ -6,6 +6,7 @@ import { h, setAttribute, setText } from '../lib/dom.js';
 import { fps, signal } from '../lib/format.js';
 import { truth } from '../lib/state.js';
 import { Screen } from '../paint/screen.js';
+import { Boxes } from './boxes.js';
 import { icon } from './icons.js';
 
 /** @typedef {import('../net/types.js').Camera} Camera */
@@ -22,6 +23,12 @@ export class Tile extends HTMLElement {
   #title = h('strong');
   #detail = h('span');
   #veil = h('span', { class: 'veil' }, this.#sign, this.#title, this.#detail);
+  #boxes = new Boxes();
+  #where = h('span');
+  #moving = h('span', { class: 'moving', hidden: true }, icon('motion'), h('b', null, 'Motion'), this.#where);
+  /** Where the picture's pixels are, whatever the shape of the tile: for what lies over them. */
+  frame = h('div', { class: 'frame' }, this.#boxes.element);
+  over = h('div', { class: 'over' }, this.frame, this.#moving);
   button = h('button', { class: 'picture', type: 'button' }, this.#screenHost, this.#veil);
   #name = h('h2', { class: 'name' });
   #chip = h('span', { class: 'chip' });
@@ -66,7 +73,7 @@ export class Tile extends HTMLElement {
     this.dataset.camera = camera.id;
     this.screen = new Screen(this.#screenHost, workshop, (picture, size) => this.#painted(picture.received, size));
     this.#signal.append(this.#bars, this.#signalText);
-    this.append(this.button, this.#facts);
+    this.append(this.button, this.over, this.#facts);
   }
 
   get camera() {
@@ -81,6 +88,11 @@ export class Tile extends HTMLElement {
   show(frame, painted) {
     if (frame.placeholder || !this.#camera.enabled) painted();
     else this.screen.show(frame, painted);
+  }
+
+  /** mark shows boxes around what moves now. @param {import('../net/types.js').Box[]} boxes */
+  mark(boxes) {
+    this.#boxes.show(boxes);
   }
 
   /**
@@ -106,7 +118,8 @@ export class Tile extends HTMLElement {
     setAttribute(this.#name, 'title', camera.name || camera.id);
     setText(this.#chip, is.chip);
     this.#showFigures(camera);
-    const said = [camera.name || camera.id, is.title || is.chip, is.title && is.detail].filter(Boolean).join(', ');
+    const moving = this.#showMotion(camera, is.title === '' && !away);
+    const said = [camera.name || camera.id, moving && 'motion', is.title || is.chip, is.title && is.detail].filter(Boolean).join(', ');
     setAttribute(this.button, 'aria-label', enlarged ? `${said}. Back to all cameras` : `${said}. Enlarge`);
     return is;
   }
@@ -120,6 +133,16 @@ export class Tile extends HTMLElement {
     if (this.#sign.dataset.sign === sign) return;
     this.#sign.dataset.sign = sign;
     this.#sign.replaceChildren(...(sign ? [icon(sign)] : []));
+  }
+
+  /** @param {Camera} camera @param {boolean} holds that what is known of motion holds now */
+  #showMotion({ motion }, holds) {
+    const moving = holds && motion?.active === true;
+    this.dataset.motion = moving ? 'on' : 'off';
+    this.#moving.hidden = !moving;
+    setText(this.#where, (moving && motion.zones?.join(', ')) || '');
+    if (!holds) this.#boxes.clear();
+    return moving;
   }
 
   /** @param {Camera} camera */
@@ -147,6 +170,7 @@ export class Tile extends HTMLElement {
     if (pixels !== this.pixels) {
       this.pixels = pixels;
       this.aspect = width / height;
+      this.frame.style.setProperty('--shape', String(this.aspect));
       this.dispatchEvent(new Event('reshape', { bubbles: true }));
     }
     if (first) this.dispatchEvent(new Event('fresh', { bubbles: true }));
@@ -154,6 +178,7 @@ export class Tile extends HTMLElement {
 
   #forget() {
     this.screen.clear();
+    this.#boxes.clear();
     this.received = 0;
     this.delay = -1;
   }

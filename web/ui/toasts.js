@@ -6,12 +6,13 @@ const sayFor = 4000;
 const faultFor = 10_000;
 
 export class Toasts extends HTMLElement {
+  #whisper = h('p', { class: 'unseen', role: 'status' });
   #polite = h('div', { role: 'status' });
   #urgent = h('div', { role: 'alert' });
 
   constructor() {
     super();
-    this.append(this.#urgent, this.#polite);
+    this.append(this.#urgent, this.#polite, this.#whisper);
   }
 
   /** say tells that something went well. @param {string} text */
@@ -22,6 +23,11 @@ export class Toasts extends HTMLElement {
   /** fault tells that something did not. @param {string} text */
   fault(text) {
     this.#add(this.#urgent, text, faultFor);
+  }
+
+  /** whisper is for screen readers only, about what others see. @param {string} text */
+  whisper(text) {
+    this.#whisper.textContent = text;
   }
 
   /** @param {HTMLElement} region @param {string} text @param {number} time */

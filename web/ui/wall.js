@@ -6,7 +6,7 @@
 import { h, setAttribute } from '../lib/dom.js';
 import { aspectOf, fit, step } from '../lib/layout.js';
 import { Tile } from './tile.js';
-import { glide } from './motion.js';
+import { glide } from './glide.js';
 
 /** @typedef {import('../net/types.js').Camera} Camera */
 /** @typedef {import('../lib/state.js').Kind} Kind */
@@ -80,7 +80,7 @@ export class Wall extends HTMLElement {
     }
     this.arrange();
     this.#feedAll();
-    if (tile && from) glide(tile.button, from);
+    if (tile && from) for (const part of [tile.button, tile.over]) glide(part, from);
     if (id === null && document.activeElement?.closest('espcam-panel')) tile?.button.focus({ preventScroll: true });
     if (id === null) tile?.scrollIntoView({ block: 'nearest' });
     else window.scrollTo({ top: 0 });
