@@ -66,3 +66,14 @@ func (c *Camera) pace(fps int) time.Duration {
 	}
 	return time.Second / time.Duration(fps)
 }
+
+// played moves the clip on, if one is played, by the time until the next picture.
+func (c *Camera) played(d time.Duration) {
+	if c.reel.loop == nil {
+		return
+	}
+	if c.cfg.Sent != nil {
+		c.cfg.Sent(c.reel.next(), time.Now())
+	}
+	c.reel.advance(d)
+}

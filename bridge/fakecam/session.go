@@ -345,17 +345,6 @@ func (s *session) watch() error {
 	return s.fw.sensed(s, figure)
 }
 
-// played moves the clip on, if one is played, by the time until the next picture.
-func (c *Camera) played(d time.Duration) {
-	if c.reel.loop == nil {
-		return
-	}
-	if c.cfg.Sent != nil {
-		c.cfg.Sent(c.reel.next(), time.Now())
-	}
-	c.reel.advance(d)
-}
-
 // sendWith sends a picture and lets a fault strike it.
 func (s *session) sendWith(ctx context.Context, fault string, b []byte) error {
 	switch fault {
@@ -412,39 +401,4 @@ func (c *Camera) strike(fault string) {
 		}
 		r.Faults[fault]++
 	})
-}
-
-// picture returns what the camera sees now. It is good until the next call.
-func (c *Camera) picture(now time.Time) []byte {
-	if c.reel.loop != nil {
-		return c.reel.loop.Picture(c.reel.next())
-	}
-	clock := c.cfg.Clock()
-	c.mu.Lock()
-	born, l, words := c.board.booted, c.board.look(c.cfg, now), c.board.words(now)
-	c.mu.Unlock()
-	return c.studio.picture(l, c.elapsed(clock, born), clock, words)
-}
-
-// elapsed is how long the camera has been looking. Where one thing moves for
-// ever, the phase gives each camera its own place in the film of about a minute.
-func (c *Camera) elapsed(clock, born time.Time) time.Duration {
-	d := max(clock.Sub(born), 0)
-	if c.cfg.Plan == Lively {
-		d += time.Duration(c.phase * float64(time.Minute))
-	}
-	return d
-}
-
-// figure reports whether somebody crosses the picture now, by the script.
-func (c *Camera) figure() bool {
-	if c.reel.loop != nil {
-		return false
-	}
-	clock := c.cfg.Clock()
-	c.mu.Lock()
-	born := c.board.booted
-	c.mu.Unlock()
-	_, yes := c.script.crossing(c.elapsed(clock, born).Seconds())
-	return yes
 }

@@ -16,7 +16,6 @@ type weather struct {
 
 // sky is one moment of a weather.
 type sky struct {
-	gone float64    // how much of it is over, 0 to 1
 	age  float64    // seconds since it began
 	left float64    // seconds until it ends
 	r    *rand.Rand // begins anew with each picture
