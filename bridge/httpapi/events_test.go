@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -288,6 +289,32 @@ func TestWrongEventQueries(t *testing.T) {
 	bare.get("/api/v1/events").fails(t, 404, bridge.CodeNotFound, "keeps no events")
 	bare.get("/api/v1/events/"+begun("porch", 1).ID).fails(t, 404, bridge.CodeNotFound, "keeps no events")
 	bare.get("/api/v1/cameras/porch/motion.png").fails(t, 404, bridge.CodeNotFound, "motion detection of camera porch is off")
+}
+
+// FuzzEventQuery: a query is refused with the field's name, or stays within what
+// the caller may ask.
+func FuzzEventQuery(f *testing.F) {
+	for _, q := range []string{"", "camera=porch&limit=3", "camera=yard", "since=2026-11-21T07:30:00Z&until=x", "before=01m7yg6560001", "min_score=1e-300&zone=%00", "camera=,,porch,", "limit=%31", "limit=9999999999999999999"} {
+		f.Add(q)
+	}
+	w := open(f, httpapi.Config{})
+	who := bridge.Principal{Name: "x", Role: bridge.Viewer, Cameras: []string{"porch"}}
+	f.Fuzz(func(t *testing.T, query string) {
+		got, err := httpapi.EventFilter(w.server, query, who)
+		var e *bridge.Error
+		switch {
+		case errors.As(err, &e):
+			if e.Code != bridge.CodeDenied && (e.Code != bridge.CodeInvalid || e.Field == "") || len(e.Message) > 500 {
+				t.Fatalf("%q: %+v", query, e)
+			}
+		case err != nil:
+			t.Fatalf("%q: %v", query, err)
+		case got.Limit < 1 || got.Limit > 200 || !(got.MinScore >= 0 && got.MinScore <= 1):
+			t.Fatalf("%q: %+v", query, got)
+		case slices.ContainsFunc(got.Cameras, func(id string) bool { return id != "porch" }):
+			t.Fatalf("%q asks for %v", query, got.Cameras)
+		}
+	})
 }
 
 // TestLimitedTokenSeesItsEvents: what others have does not exist for it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
@@ -68,4 +69,13 @@ func ReadClip(r io.Reader) (out []bridge.Frame) {
 		}
 		out = append(out, f)
 	}
+}
+
+// EventFilter reads the query of a list of events.
+func EventFilter(s *Server, query string, who bridge.Principal) (bridge.EventFilter, error) {
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return bridge.EventFilter{Limit: 1}, nil // net/http leaves out what it cannot read
+	}
+	return s.eventFilter(q, who)
 }

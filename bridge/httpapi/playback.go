@@ -40,6 +40,7 @@ func (s *Server) playClip(w http.ResponseWriter, r *http.Request, clip io.Reader
 	if w.Header().Set("X-Accel-Buffering", "no"); r.Method == http.MethodHead {
 		return nil
 	}
+	rc := http.NewResponseController(w)
 	p := player{Server: s, v: v, left: r.Context().Done(), speed: speed, rechecked: time.Now()}
 	out := &patient{ResponseWriter: w, timeout: s.cfg.Timing.Write}
 	p.write = func(parts ...[]byte) error {
@@ -48,7 +49,10 @@ func (s *Server) playClip(w http.ResponseWriter, r *http.Request, clip io.Reader
 				return err
 			}
 		}
-		return http.NewResponseController(w).Flush()
+		if err := rc.Flush(); err != nil {
+			return err
+		}
+		return rc.SetWriteDeadline(time.Time{}) // over HTTP/2 one that passes ends the stream, written to or not
 	}
 	p.run(newClipReader(clip), form)
 	return nil

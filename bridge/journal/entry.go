@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	maxLiving = 1024 // events that may go on or wait for the disk
-
 	maxClip  = 64 << 20         // bytes of one clip; watch ends it long before
 	untold   = 10 * time.Second // that frames wait for the begin of their event
 	docEvery = 5 * time.Second  // between two writings of an event that goes on
@@ -113,7 +111,7 @@ func (j *Journal) fitsLocked(event string, f bridge.Frame) bool {
 		return !e.event.Over() && e.disk.clip+weight(f) <= maxClip
 	}
 	_, over := j.items[event]
-	return !over && len(j.living) < maxLiving
+	return !over && len(j.living) < j.cfg.Waiting
 }
 
 func (j *Journal) ring() {
@@ -130,7 +128,7 @@ func (j *Journal) livingIDsLocked() []string { return slices.Sorted(maps.Keys(j.
 // events the oldest are given up, of too many bytes the oldest pictures.
 func (j *Journal) boundLocked() {
 	ids := j.livingIDsLocked()
-	for len(ids) > maxLiving {
+	for len(ids) > j.cfg.Waiting {
 		j.giveUpLocked(ids[0])
 		ids = ids[1:]
 	}

@@ -17,7 +17,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +31,7 @@ type Config struct {
 	Dir     string           // where the events lie, such as data/events; made if it is missing
 	Keep    time.Duration    // an event that began longer ago is removed: 7 days
 	MaxSize int64            // bytes on disk of all events together: 1 GiB
+	Waiting int              // events that may go on or wait for the disk: 1024
 	Memory  int64            // bytes of clips, and of pictures, that may wait for the disk: 16 MiB
 	Retry   time.Duration    // between two attempts while the disk takes nothing: 5 s
 	Flush   time.Duration    // how long Run may go on writing when its time is over: 5 s
@@ -40,6 +41,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Keep = cmp.Or(c.Keep, 7*24*time.Hour)
 	c.MaxSize = cmp.Or(c.MaxSize, 1<<30)
+	c.Waiting = cmp.Or(c.Waiting, 1024)
 	c.Memory = cmp.Or(c.Memory, 16<<20)
 	c.Retry = cmp.Or(c.Retry, 5*time.Second)
 	c.Flush = cmp.Or(c.Flush, 5*time.Second)
@@ -70,12 +72,18 @@ type Journal struct {
 
 // record is an event in the index: all that is known without opening a file.
 type record struct {
-	Event   bridge.Event `json:"event"`
-	Bytes   int64        `json:"bytes"` // on disk
-	Picture bool         `json:"picture"`
-	Clip    bool         `json:"clip"`
-	Length  int64        `json:"length"`  // of event.json, bytes
-	Changed int64        `json:"changed"` // event.json's time, ns since 1970
+	Event bridge.Event `json:"event"`
+	entryFiles
+}
+
+// entryFiles is what the index knows of an event's files. The start reads no
+// more of it than that.
+type entryFiles struct {
+	Bytes   int64 `json:"bytes"` // on disk
+	Picture bool  `json:"picture"`
+	Clip    bool  `json:"clip"`
+	Length  int64 `json:"length"`  // of event.json, bytes
+	Changed int64 `json:"changed"` // event.json's time, ns since 1970
 }
 
 // item is an event on disk as far as room and files are concerned.
@@ -101,7 +109,11 @@ func Open(cfg Config, s *store.Store, log *slog.Logger) (*Journal, error) {
 	if j.index, err = store.NewTable[record](s, "events"); err != nil {
 		return nil, err
 	}
-	return j, j.reconcile()
+	known, err := store.NewTable[entryFiles](s, "events") // the same, without the events
+	if err != nil {
+		return nil, err
+	}
+	return j, j.reconcile(known)
 }
 
 // Run writes what it is told through events, and the clips of Record, until ctx
@@ -195,4 +207,6 @@ func (j *Journal) disk() files {
 }
 
 // path is an event's folder as people find it.
-func (j *Journal) path(id string) string { return j.cfg.Dir + string(os.PathSeparator) + folder(id) }
+func (j *Journal) path(id string) string {
+	return filepath.Join(j.cfg.Dir, filepath.FromSlash(folder(id)))
+}

@@ -3,30 +3,33 @@ package journal
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
+	"github.com/espcam-bridge/espcam-bridge/bridge/store"
 )
 
 // inventory is how files and index are made to agree.
 type inventory struct {
 	*Journal
-	indexed map[string]record // not yet found on disk
-	put     map[string]record // missing in the index
-	strange int               // names that are no events
-	unread  map[string]bool   // days whose folder cannot be read
-	closed  int               // events that had not ended
-	told    int               // damaged events that the log names
+	indexed map[string]entryFiles // not yet found on disk
+	put     map[string]record     // missing in the index
+	strange int                   // names that are no events
+	unread  map[string]bool       // days whose folder cannot be read
+	closed  int                   // events that had not ended
+	told    int                   // damaged events that the log names
 }
 
 // reconcile takes all events on disk into account. The files are the truth: the
 // index only spares reading them.
-func (j *Journal) reconcile() error {
-	v := &inventory{Journal: j, indexed: map[string]record{}, put: map[string]record{}, unread: map[string]bool{}}
-	err := j.index.Descend("", func(id string, r record, err error) bool {
+func (j *Journal) reconcile(known *store.Table[entryFiles]) error {
+	v := &inventory{Journal: j, indexed: map[string]entryFiles{}, put: map[string]record{}, unread: map[string]bool{}}
+	err := known.Descend("", func(id string, f entryFiles, err error) bool {
 		if err == nil { // else it is read from its folder again
-			v.indexed[id] = r
+			v.indexed[id] = f
 		}
 		return true
 	})
@@ -115,8 +118,8 @@ func (v *inventory) find(id string) {
 }
 
 // unchanged reports whether event.json is as it was when the index was told.
-func (v *inventory) unchanged(id string, r record) bool {
-	info, err := v.files.root.Lstat(path.Join(folder(id), eventFile))
+func (v *inventory) unchanged(id string, r entryFiles) bool {
+	info, err := os.Lstat(filepath.Join(v.path(id), eventFile)) // one system call; through a Root it is five
 	return err == nil && info.Size() == r.Length && info.ModTime().UnixNano() == r.Changed
 }
 
@@ -149,7 +152,7 @@ const namedAtMost = 20
 func (v *inventory) damaged(id string, s sizes, known bool, err error) {
 	v.addLocked(id, item{bytes: s.total(), corrupt: true})
 	if known {
-		v.indexed[id] = record{} // take it out of the index
+		v.indexed[id] = entryFiles{} // take it out of the index
 	}
 	if v.told++; v.told <= namedAtMost {
 		v.log.Warn("an event on disk is damaged: it is not shown, and stays until its time is over", "event", id, "path", v.path(id), "err", err)

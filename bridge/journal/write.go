@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"io/fs"
 	"path"
 	"time"
 
@@ -176,7 +177,9 @@ func (j *Journal) save(id string, closing bool) error {
 	}
 	j.settle(w, n, err)
 	if err == nil && w.event.Over() {
-		err = j.finish(w)
+		if err = j.finish(w); err != nil {
+			j.settle(work{entry: w.entry, disk: w.disk}, 0, err)
+		}
 	}
 	return err
 }
@@ -227,7 +230,7 @@ func (j *Journal) settle(w work, n int, err error) {
 func (j *Journal) finish(w work) error {
 	d := j.disk()
 	if w.disk.clip > 0 {
-		if err := d.finishClip(w.id, w.disk.clip); err != nil {
+		if err := d.finishClip(w.id, w.disk.clip); err != nil && !errors.Is(err, fs.ErrNotExist) { // then somebody took it away
 			return err
 		}
 	}
@@ -250,7 +253,7 @@ func (j *Journal) finish(w work) error {
 
 // newRecord is what the index says of an event on disk.
 func newRecord(e bridge.Event, s sizes, changed time.Time) record {
-	return record{Event: e, Bytes: s.total(), Picture: s.picture > 0, Clip: s.clip > 0, Length: s.event, Changed: changed.UnixNano()}
+	return record{e, entryFiles{Bytes: s.total(), Picture: s.picture > 0, Clip: s.clip > 0, Length: s.event, Changed: changed.UnixNano()}}
 }
 
-func (r record) item() item { return item{bytes: r.Bytes, picture: r.Picture, clip: r.Clip} }
+func (f entryFiles) item() item { return item{bytes: f.Bytes, picture: f.Picture, clip: f.Clip} }
