@@ -13,7 +13,7 @@ import (
 
 // observer is an MQTT client that hears everything, as mosquitto_sub does.
 type observer struct {
-	t      *testing.T
+	t      testing.TB
 	client paho.Client
 
 	mu     sync.Mutex
@@ -28,7 +28,7 @@ type message struct {
 	at       time.Time
 }
 
-func observe(t *testing.T, broker string) *observer {
+func observe(t testing.TB, broker string) *observer {
 	t.Helper()
 	o := &observer{t: t, latest: map[string][]byte{}}
 	o.client = paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + broker).SetClientID("observer-" + rand.Text()).

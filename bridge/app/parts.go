@@ -107,9 +107,22 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 			Store:   seldom(10*time.Second, a.diskState),
 			MQTT:    a.mqttState,
 			Refused: func() map[bridge.Reason]uint64 { return a.ingest.Stats().Refused },
+
+			Events:    a.journal.Check,
+			Journal:   func() httpapi.EventFigures { return httpapi.EventFigures(a.journal.Stats()) },
+			Detectors: a.detectorFigures,
 		},
 		Log: a.log,
 	})
+}
+
+func (a *App) detectorFigures() []httpapi.DetectorFigures {
+	stats := a.watch.Stats().Detectors
+	out := make([]httpapi.DetectorFigures, len(stats))
+	for i, d := range stats {
+		out[i] = httpapi.DetectorFigures(d)
+	}
+	return out
 }
 
 // diskState says whether what people asked for survives a restart.

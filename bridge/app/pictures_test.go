@@ -56,10 +56,12 @@ func isPlaceholder(b []byte) bool {
 
 // play lets a simulated camera stream until the test ends or the returned
 // function is called.
-func play(t *testing.T, w *world, cfg fakecam.Config) (*fakecam.Camera, func()) {
+func play(t testing.TB, w *world, cfg fakecam.Config) (*fakecam.Camera, func()) {
 	t.Helper()
 	cfg.URL = w.url
-	cfg.Width, cfg.Height = 160, 120
+	if cfg.Width == 0 && cfg.Clip == "" {
+		cfg.Width, cfg.Height = 160, 120
+	}
 	cam, err := fakecam.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -248,6 +248,7 @@ type pageSocket struct {
 	cameras map[string]map[string]any
 	results map[string]map[string]any
 	notices []map[string]any
+	events  []happening
 	errors  []map[string]any
 	ended   error
 }
@@ -334,6 +335,8 @@ func (p *pageSocket) hear(b []byte) error {
 		p.notices = append(p.notices, m)
 	case "error":
 		p.errors = append(p.errors, m)
+	case "event":
+		return p.happens(b)
 	case "pong":
 	default:
 		return fmt.Errorf("there is no message %s", b)
