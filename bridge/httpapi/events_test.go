@@ -14,6 +14,7 @@ import (
 	"maps"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -474,6 +475,30 @@ func TestClipIsPlayed(t *testing.T) {
 		t.Errorf("for a browser: %d bytes, want %d", len(body), len(want))
 	}
 	w.get(path+"1&style=x").fails(t, 400, bridge.CodeInvalid, "style")
+}
+
+// TestClipOverHTTP2: a pause in a clip that is longer than a write may take does
+// not end it.
+func TestClipOverHTTP2(t *testing.T) {
+	m := newMotion(t)
+	w := open(t, httpapi.Config{Timing: httpapi.Timing{Write: 100 * time.Millisecond}}, m.with)
+	e := begun("porch", 0)
+	m.keep(t, e, 300*time.Millisecond, 600*time.Millisecond)
+	srv := httptest.NewUnstartedServer(w.server.Handler())
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	for _, query := range []string{"", "?speed=1"} {
+		resp, err := srv.Client().Get(srv.URL + "/api/v1/events/" + e.ID + "/clip.mjpeg" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if n := len(httpapi.ReadClip(bytes.NewReader(body))); err != nil || n != 3 || resp.ProtoMajor != 2 {
+			t.Errorf("%q over %s: %d pictures, %v", query, resp.Proto, n, err)
+		}
+	}
 }
 
 // TestClipNeedsASeat, as every stream does, and ends with the bridge.
