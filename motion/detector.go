@@ -23,6 +23,7 @@ type Detector struct {
 	curve2        toneCurve
 	prev          past
 	tracks        []track
+	last          []group
 	fitter        toneFitter
 	curve         toneCurve
 	curve8        [256]uint8

@@ -8,6 +8,7 @@ import (
 // scene is what is known of the whole picture.
 type scene struct {
 	start   time.Time
+	litter  int
 	ms      int64 // of the last picture since start
 	step    int   // from the picture before to it
 	seen    int   // pictures since the start
@@ -32,17 +33,17 @@ func (s *scene) tick(at time.Time, t *tuning) bool {
 
 // marks are the planes of 0 and 1 that lead from a picture to its groups.
 type marks struct {
-	valid    area   // what counts
-	ignored  area   // what does not
-	smallest int    // pixels of the smallest group
-	inside   []byte // all but the padding
-	changed  []byte
-	before   []byte // changed in the picture before
-	coherent []byte
-	solid    []byte
-	samples  []int32
-	grouper  grouper
-	changes  int // of the valid pixels
+	valid        area   // what counts
+	ignored      area   // what does not
+	smallest     int    // pixels of the smallest group
+	inside       []byte // all but the padding
+	changed      []byte
+	before       []byte // changed in the picture before
+	coherent     []byte
+	solid, spare []byte
+	samples      []int32
+	grouper      grouper
+	changes      int // of the valid pixels
 }
 
 func newMarks(f frame, ignored area, share float64) marks {
@@ -52,6 +53,7 @@ func newMarks(f frame, ignored area, share float64) marks {
 	m.valid = valid
 	m.smallest = max(4, int(share*float64(valid.count)+0.5))
 	n := f.size()
+	m.spare = make([]byte, n)
 	m.changed, m.before, m.coherent, m.solid = make([]byte, n), make([]byte, n), make([]byte, n), make([]byte, n)
 	for y := 0; y < f.h; y += 2 {
 		for x := y / 2 % 2; x < f.w; x += 2 {
@@ -66,7 +68,15 @@ func newMarks(f frame, ignored area, share float64) marks {
 // broken reports whether the decoder ran out of data: then the last row is flat
 // where the background is not.
 func (d *Detector) broken() bool {
-	return false
+	if d.scene.seen == 0 || d.frame.h < 3 || !d.t.tailcheck {
+		return false
+	}
+	at := d.frame.row(d.frame.h - 2)
+	return span(d.raw[at:at+d.frame.w]) <= 1 && span(d.raw[at+d.frame.stride:][:d.frame.w]) <= 1 && span(d.model.base[at:at+d.frame.w]) > 8
+}
+
+func span(p []byte) int {
+	return int(slices.Max(p)) - int(slices.Min(p))
 }
 
 func compareNames(a, b string) int {
@@ -107,6 +117,7 @@ func (d *Detector) judge(at time.Time) Judgement {
 		gain = d.t.jumpGain
 	}
 	thr := d.cfg.Threshold
+	d.model.sat = d.t.sat
 	if d.t.spread > 0 {
 		thr = thr * min(1000, max(d.t.floor, d.fitter.spread(len(d.marks.samples))*1000/d.t.spread)) / 1000
 	}
@@ -144,14 +155,22 @@ func (d *Detector) judge(at time.Time) Judgement {
 	majority(d.frame, m.solid, m.coherent, d.t.majority)
 	both(m.solid, m.valid.in)
 	if coherent {
-		spread(d.frame, d.scratch, m.before)
-		both(m.coherent, d.scratch)
+		if s.step > 120 {
+			spread(d.frame, m.spare, m.before)
+			m.before, m.spare = m.spare, m.before
+		}
+		spread(d.frame, m.spare, m.before)
+		both(m.coherent, m.spare)
 	}
 	m.grouper.find(d.frame, m.solid)
 	d.activity(pic)
 	small, light := false, false
+	born := 0
 	for i := range m.grouper.groups {
 		g := &m.grouper.groups[i]
+		if d.t.litter > 0 && g.area*2 >= m.smallest && g.area <= 12*m.smallest && g.area*16 > s.litter && !near(d.last, g, 2+d.frame.w/16+g.x1-g.x0) {
+			born++
+		}
 		d.decide(g, coherent)
 		if g.moving {
 			j.Score += float64(g.contrast) / float64(d.cfg.Threshold) / float64(m.valid.count)
@@ -165,6 +184,14 @@ func (d *Detector) judge(at time.Time) Judgement {
 	if settling {
 		for i := range m.grouper.groups {
 			m.grouper.groups[i].moving = false
+		}
+	}
+	s.litter = max(0, s.litter+born*4*m.smallest-m.smallest*s.step*d.t.litter/1000_000)
+	s.litter = min(s.litter, m.smallest*16*d.t.litterMax/1000)
+	d.last = d.last[:0]
+	for _, g := range m.grouper.groups {
+		if g.area*2 >= m.smallest {
+			d.last = append(d.last, g)
 		}
 	}
 	d.tracks = follow(d.tracks, m.grouper.groups, d.frame.w*d.t.reach/1000*max(100, min(400, s.step))/100)
@@ -248,9 +275,20 @@ func (d *Detector) activity(pic []byte) {
 	}
 }
 
+func near(tracks []group, g *group, far int) bool {
+	for i := range tracks {
+		t := tracks[i]
+		if max(0, t.x0-g.x1, g.x0-t.x1, t.y0-g.y1, g.y0-t.y1) <= far {
+			return true
+		}
+	}
+	return false
+}
+
 func (d *Detector) decide(g *group, coherent bool) {
 	t := &d.t
-	if g.area < d.marks.smallest || g.active*1000 < g.area*t.activeShare {
+	least := max(d.marks.smallest, d.scene.litter*5/64)
+	if g.area < least || g.active*1000 < g.area*t.activeShare {
 		return
 	}
 	if t.step {
@@ -260,7 +298,7 @@ func (d *Detector) decide(g *group, coherent bool) {
 		}
 	}
 	g.sure = !coherent || g.coherent*1000 >= max(g.area*t.coherentShare, d.marks.smallest*1000)
-	if !g.sure && g.area < t.weakArea*d.marks.smallest {
+	if !g.sure && g.area < max(t.weakArea*d.marks.smallest, least*3/2) {
 		return
 	}
 	d.examine(g)
@@ -295,7 +333,7 @@ func (d *Detector) examine(g *group) {
 		from := d.frame.row(int(r.y)) + int(r.x0)
 		for k := from; k <= from+int(r.x1-r.x0); k++ {
 			g.examined++
-			lim := int(d.model.limit[k]) * d.t.tornLevel / 1000
+			lim := max(d.t.tornFloor, int(d.model.limit[k])*d.t.tornLevel/1000)
 			if d.tear(g, k, 1) > lim || d.tear(g, k, d.frame.stride) > lim {
 				g.torn++
 			}

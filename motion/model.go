@@ -4,6 +4,7 @@ package motion
 // point.
 type model struct {
 	frame
+	sat       int
 	bg, noise []uint16
 	base      []byte // bg in whole levels
 	limit     []byte // by how many levels a pixel must differ; made from noise
@@ -56,6 +57,9 @@ func (m *model) compare(out, pic []byte, curve *[256]uint8, gain int) {
 	for i, v := range pic {
 		diff := int(v) - int(curve[m.base[i]])
 		out[i] = 0
+		if m.sat > 0 && int(m.base[i]) >= m.sat && diff > 0 {
+			continue
+		}
 		if abs(diff)*1000 > int(m.limit[i])*gain {
 			out[i] = 1
 		}
