@@ -56,6 +56,7 @@ type hook struct {
 type lane struct {
 	pace   pacer
 	next   shot
+	left   bool            // the camera was switched off during the call
 	call   context.Context // nil: none under way
 	cancel context.CancelFunc
 }
@@ -142,7 +143,7 @@ func (h *hook) offer(ctx context.Context, e *eye, s shot) {
 	if !l.next.frame.IsZero() {
 		h.stats.Busy++
 	}
-	l.next = s
+	l.next, l.left = s, false
 }
 
 func (l *lane) dueLocked(at time.Time, fps float64) bool {
@@ -206,8 +207,11 @@ func (h *hook) next(ctx context.Context, camera string, l *lane) (shot, bool) {
 	defer h.mu.Unlock()
 	s := l.next
 	l.next = shot{}
-	if s.frame.IsZero() || h.gone || ctx.Err() != nil {
+	if s.frame.IsZero() || ctx.Err() != nil {
 		l.call, l.cancel = nil, nil
+		if l.left {
+			delete(h.lanes, camera)
+		}
 		return shot{}, false
 	}
 	h.startLocked(ctx, l)
@@ -221,7 +225,7 @@ func (h *hook) forgetLocked(camera string) {
 	case l.call == nil:
 		delete(h.lanes, camera)
 	default:
-		l.next = shot{}
+		l.next, l.left = shot{}, true
 		l.cancel()
 	}
 }

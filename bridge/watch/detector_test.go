@@ -184,6 +184,24 @@ func TestADetectorThatHangsCostsOnlyItself(t *testing.T) {
 	})
 }
 
+func TestAnAnswerAboutAnotherEventIsDropped(t *testing.T) {
+	bubble(t, Config{MaxLength: time.Second}, plain, func(r *rig) {
+		m := &model{takes: 5 * time.Second, find: func(bridge.Frame) ([]bridge.Detection, error) {
+			return []bridge.Detection{thing("cat", 0.3)}, nil
+		}}
+		remove := r.AddDetector(m, DetectorOptions{Timeout: time.Minute})
+		r.show("porch", moves(0.3))
+		r.settings(map[string]any{"off_delay": "20s"})
+		r.after(time.Second)
+		r.ended(bridge.EndLength)
+		r.after(3500*time.Millisecond).show("porch", moves(0.3))
+		if e := r.after(700 * time.Millisecond).told(); e.Over() || len(e.Labels) != 0 {
+			t.Errorf("an answer about a picture of 5 s ago makes %+v", e)
+		}
+		remove()
+	})
+}
+
 func TestFailuresOfADetectorAreCounted(t *testing.T) {
 	bubble(t, Config{}, plain, func(r *rig) {
 		answers := []error{errors.New("no model"), bridge.Errorf(bridge.CodeBusy, "later"), nil, errors.New("no model")}

@@ -88,10 +88,7 @@ func (e *eye) orderLocked(c bridge.Camera) {
 	}
 	e.orders.on, e.orders.cfg, e.orders.disturbed = true, cfg, c.Disturbed
 	e.mail.setFPS(c.Motion.FPS)
-	if e.life.hold != c.Motion.OffDelay {
-		e.life.hold = c.Motion.OffDelay
-		e.w.hurry()
-	}
+	e.life.hold = c.Motion.OffDelay
 }
 
 func (e *eye) joinLocked(feed *hub.Feed) {
@@ -112,7 +109,6 @@ func (e *eye) connectedLocked(before bridge.Camera) {
 		e.mail.forget()
 		e.sight.judgement = nil
 		e.life.fall(now)
-		e.w.hurry()
 	}
 	if !e.camera.Connected {
 		e.flushLocked()

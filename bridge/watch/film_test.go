@@ -94,6 +94,26 @@ func TestAnEndedEventIsNotRecordedFurther(t *testing.T) {
 		if d := spread(t, r.tape.of(id), 200*time.Millisecond); d < 9500*time.Millisecond || d > 10*time.Second {
 			t.Errorf("the clip is %v long, want to the end of the event", d)
 		}
+		if len(r.tape.frames) != 1 {
+			t.Errorf("pictures of %d events are recorded", len(r.tape.frames))
+		}
+	})
+}
+
+// TestTheClipHasPicturesThatAreNotJudged asks for 1 picture a second to judge.
+func TestTheClipHasPicturesThatAreNotJudged(t *testing.T) {
+	bubble(t, Config{}, plain, func(r *rig) {
+		r.settings(map[string]any{"fps": 1})
+		r.play("porch", moves(0.3), 0, 100*time.Millisecond, 5400*time.Millisecond) // the last judged is at 4.5 s
+		id := r.told().ID
+		r.settings(map[string]any{"enabled": false})
+		frames := r.tape.of(id)
+		if d := spread(t, frames, 200*time.Millisecond); d < 5100*time.Millisecond {
+			t.Errorf("the clip is %v long, want to the end of the event", d)
+		}
+		if n := len(frames); n < 26 {
+			t.Errorf("the clip has %d pictures, want 5 a second", n)
+		}
 	})
 }
 

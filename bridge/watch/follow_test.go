@@ -177,7 +177,11 @@ func TestASwitchedOffCameraCostsNothing(t *testing.T) {
 		if b := r.Stats().PreRollBytes; b != 0 {
 			t.Errorf("%d bytes of pictures are still held", b)
 		}
-		r.show("porch", moves(0.3))
+		r.after(time.Second).show("porch", moves(0.3))
+		r.eye("porch").mail.Offer(r.hub.Latest("porch")) // a publisher that was late
+		if s := r.Stats(); s.PreRollBytes != 0 || s.Cameras["porch"].Skipped["busy"] != 0 {
+			t.Errorf("it takes a picture: %+v", s)
+		}
 		r.settings(map[string]any{"enabled": true})
 		joined(1, "motion on")
 		r.show("porch", moves(0.3))
@@ -192,6 +196,17 @@ func TestASwitchedOffCameraCostsNothing(t *testing.T) {
 		joined(0, "removed")
 		if s := r.State("porch"); s.Analysed != 0 {
 			t.Errorf("a removed camera has the state %+v", s)
+		}
+	})
+}
+
+func TestNoPictureIsKeptOnceTheFeedIsMuted(t *testing.T) {
+	bubble(t, Config{}, plain, func(r *rig) {
+		r.show("porch", still)
+		r.town.quiet = true
+		r.town.enable("porch", false)
+		if b := r.Stats().PreRollBytes; b != 0 {
+			t.Errorf("%d bytes are still held", b)
 		}
 	})
 }

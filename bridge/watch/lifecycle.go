@@ -69,7 +69,7 @@ func (l *lifecycle) seen(f bridge.Frame, j motion.Judgement) bool {
 func (l *lifecycle) by(source string, at time.Time) {
 	e := &l.event
 	if !slices.Contains(e.Sources, source) {
-		e.Sources = append(slices.Clip(e.Sources), source)
+		e.Sources = append(e.Sources, source)
 	}
 	if at.After(e.Last) {
 		e.Last = at

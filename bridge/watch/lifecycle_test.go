@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
@@ -164,6 +165,20 @@ func TestASensorHoldsTheEventOpen(t *testing.T) {
 			t.Errorf("it ended %v after the sensor was inactive", e.End.Sub(e.Last))
 		}
 
+		r.after(time.Minute).Sensor("porch", "pir", true)
+		if e := r.told(); !e.Picture.IsZero() || len(r.tape.of(e.ID)) != 0 {
+			t.Errorf("old pictures became those of event %s", e.ID)
+		}
+		f = r.show("porch", still)
+		if e := r.told(); e.Picture.Seq != f.Seq {
+			t.Errorf("the first picture of the event is not taken: %+v", e)
+		}
+		r.show("porch", still)
+		r.quiet("it has a picture")
+		r.Sensor("porch", "pir", false)
+		r.after(10 * time.Second)
+		r.ended(bridge.EndQuiet)
+
 		r.show("porch", moves(0.3))
 		begin = r.told()
 		r.Sensor("porch", "radar", true)
@@ -218,6 +233,52 @@ func TestASensorCountsOnlyWhileMotionIsOn(t *testing.T) {
 		if e := r.told(); e.ID == "" {
 			t.Error("after switching on, the sensor is not heard")
 		}
+	})
+}
+
+func TestAReconnectOrSwitchLetsGoOfSensors(t *testing.T) {
+	bubble(t, Config{}, plain, func(r *rig) {
+		r.Sensor("porch", "pir", true)
+		first := r.told()
+		r.after(time.Minute)
+		r.town.change("porch", func(c *bridge.Camera) { c.ConnectedAt = time.Now() })
+		r.after(9 * time.Second).quiet("the off delay is not over")
+		r.after(time.Second)
+		if e := r.ended(bridge.EndQuiet); e.ID != first.ID {
+			t.Errorf("ended %+v", e)
+		}
+		for range 2 {
+			r.Sensor("porch", "pir", true)
+			if e := r.told(); e.ID <= first.ID {
+				t.Errorf("a sensor that rises again makes %+v", e)
+			}
+			r.settings(map[string]any{"enabled": false})
+			r.ended(bridge.EndDisabled)
+			r.settings(map[string]any{"enabled": true})
+		}
+	})
+}
+
+// TestTheClockAlone has the time pass without Run noticing, as after a suspend.
+func TestTheClockAlone(t *testing.T) {
+	late := time.Duration(0)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{}, plain)
+		r.deps.Now = func() time.Time { return time.Now().Add(late) }
+		r.start()
+		r.show("porch", moves(0.3))
+		first := r.told()
+		late = time.Minute
+		f := picture("porch", moves(0.3), 0)
+		f.Received = f.Received.Add(late)
+		r.hub.Feed("porch").Publish(f)
+		synctest.Wait()
+		list, _ := r.events.Take()
+		if len(list) != 2 || list[0].ID != first.ID || list[0].Ending != bridge.EndQuiet || list[1].Over() {
+			t.Errorf("%d events were told, want the end of one and the begin of another", len(list))
+		}
+		late = 0
+		r.stop()
 	})
 }
 

@@ -135,6 +135,16 @@ func TestPacedPicturesAreCounted(t *testing.T) {
 	})
 }
 
+func TestAPictureThatComesDuringAVisitIsJudged(t *testing.T) {
+	bubble(t, Config{}, func() *script { return &script{takes: 50 * time.Millisecond} }, func(r *rig) {
+		r.show("porch", still)
+		r.after(10*time.Millisecond).show("porch", still)
+		if s := r.after(time.Second).State("porch"); s.Analysed != 2 {
+			t.Errorf("%d of 2 pictures are judged", s.Analysed)
+		}
+	})
+}
+
 // TestOfferNeverWaits has all workers stuck while a fleet streams, reconnects
 // and changes its settings.
 func TestOfferNeverWaits(t *testing.T) {
