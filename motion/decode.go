@@ -9,24 +9,24 @@ type decoded struct {
 }
 
 // read checks the header, decodes pic and puts it into d.raw at working size.
-// It reports whether there is a picture, and whether its size is a new one.
-func (d *Detector) read(pic []byte) (ok, resized bool) {
+// It reports whether there is a picture.
+func (d *Detector) read(pic []byte) bool {
 	info, err := jpeg.Check(pic, jpeg.Limits{MaxPixels: d.cfg.MaxPixels})
 	if err != nil {
-		return false, false
+		return false
 	}
 	p := planFor(info.Width, info.Height, d.cfg.Width)
 	small, release, err := decodeGrey(pic[:info.Size], p.reduce)
 	if err != nil {
-		return false, false
+		return false
 	}
 	defer release()
 	if small.cols != p.cols || small.rows != p.rows {
-		return false, false // not what its header said
+		return false // not what its header said
 	}
-	resized = d.resize(info.Width, info.Height, p)
+	d.resize(info.Width, info.Height, p)
 	d.place(small, p.box)
-	return true, resized
+	return true
 }
 
 // place copies the decoded picture into the raw plane, averaging boxes.

@@ -2,6 +2,7 @@ package motion
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -11,27 +12,27 @@ type Detector struct {
 	cfg    Config
 	t      tuning
 	counts Counts
-	votes  votes
 
+	width, height int // of the last picture; 0 before the first
 	plan          plan
-	width, height int // of the last picture
 	frame         frame
-	raw, scratch  []byte
-	pic           []byte
-	ppic          []byte
-	thr           int
-	curve2        toneCurve
-	prev          past
-	tracks        []track
-	last          []group
-	fitter        toneFitter
-	curve         toneCurve
-	curve8        [256]uint8
-	model         model
-	history       history
-	scene         scene
-	marks         marks
-	zones         []zone
+	raw           []byte // the decoded picture at working size
+	pic           []byte // smoothed
+	expected      []byte // what the background would look like now
+	scratch       []byte
+
+	scene     scene
+	model     model
+	fitter    toneFitter
+	curve     toneCurve
+	table     [256]byte // curve in whole levels
+	threshold int       // in force; lower than asked for in a dim scene
+	last      past      // the last picture
+	history   history
+	marks     marks
+	drops     drops
+	tracks    []track
+	zones     []zone
 }
 
 // New returns a Detector that has seen nothing yet.
@@ -43,27 +44,27 @@ func New(cfg Config) *Detector {
 // working size stays.
 func (d *Detector) Configure(cfg Config) {
 	d.cfg = cfg.clamped()
-	d.votes = votes{}
-	if d.raw != nil && planFor(d.width, d.height, d.cfg.Width) == d.plan {
-		d.setAreas()
+	if d.width == 0 || planFor(d.width, d.height, d.cfg.Width) != d.plan {
+		d.Close()
 		return
 	}
-	d.Close()
+	d.setAreas()
+	d.model.fresh = 0
 }
 
 // Judge decodes one picture small and grey and judges it. It never panics,
-// whatever the bytes. at is the time of arrival; it should rise.
+// whatever the bytes. at is the time of arrival and should rise; after a gap of
+// 10 s the Detector starts anew.
 func (d *Detector) Judge(jpeg []byte, at time.Time) Judgement {
 	d.counts.Frames++
-	ok, resized := d.read(jpeg)
-	if !ok || d.broken() {
-		d.counts.Damaged++
+	ok := d.read(jpeg)
+	if !ok || d.torn() {
+		d.counts.add(Damaged)
 		return Judgement{Quiet: Damaged}
 	}
-	if resized {
-		d.Reset()
-	}
-	return d.judge(at)
+	j := d.judge(at)
+	d.counts.add(j.Quiet)
+	return j
 }
 
 // Reset forgets everything learnt: after a reconnect, a switched lamp, while
@@ -71,11 +72,11 @@ func (d *Detector) Judge(jpeg []byte, at time.Time) Judgement {
 func (d *Detector) Reset() {
 	d.scene = scene{}
 	d.history.clear()
-	d.prev.filled = false
+	d.last.filled = false
+	d.drops = drops{}
 	d.tracks = d.tracks[:0]
-	d.votes = votes{}
 	for i := range d.zones {
-		d.zones[i].votes = votes{}
+		d.zones[i].votes = 0
 	}
 }
 
@@ -88,24 +89,23 @@ func (d *Detector) Close() {
 // Counts returns what became of all pictures so far.
 func (d *Detector) Counts() Counts { return d.counts }
 
-// resize makes the planes for a picture of this size. It reports whether the
-// size is a new one.
-func (d *Detector) resize(width, height int, p plan) bool {
-	if d.raw != nil && d.width == width && d.height == height && d.plan == p {
-		return false
+// resize makes the planes for a picture of this size, unless they exist.
+func (d *Detector) resize(width, height int, p plan) {
+	if d.width == width && d.height == height && d.plan == p {
+		return
 	}
 	d.width, d.height, d.plan = width, height, p
 	d.frame = frameFor(p.w, p.h)
 	n := d.frame.size()
-	d.raw, d.scratch, d.pic = make([]byte, n), make([]byte, n), make([]byte, n)
+	d.raw, d.pic, d.expected, d.scratch = make([]byte, n), make([]byte, n), make([]byte, n), make([]byte, n)
+	d.last.pic = make([]byte, n)
 	d.model = newModel(d.frame)
-	d.prev.pic = make([]byte, n)
 	d.history = newHistory(n)
 	d.setAreas()
-	return true
+	d.Reset()
 }
 
-// setAreas makes the masks of the present size and settings.
+// setAreas makes the masks for the present size and settings.
 func (d *Detector) setAreas() {
 	ignored := d.frame.polygons(d.cfg.Ignore)
 	d.marks = newMarks(d.frame, ignored, d.cfg.Area)
@@ -113,38 +113,24 @@ func (d *Detector) setAreas() {
 	for _, z := range d.cfg.Zones {
 		a := d.frame.polygons([]Polygon{z.Area})
 		a.without(ignored)
-		d.zones = append(d.zones, zone{name: z.Name, area: a})
+		least := max(1, min(d.marks.smallest, a.count/4))
+		d.zones = append(d.zones, zone{name: z.Name, area: a, least: least})
 	}
-	slices.SortFunc(d.zones, func(a, b zone) int { return compareNames(a.name, b.name) })
+	slices.SortFunc(d.zones, func(a, b zone) int { return strings.Compare(a.name, b.name) })
 }
 
-// Debug returns a copy of what the last Judge saw, nil before the first picture.
-func (d *Detector) Debug() *Debug { return nil }
-
-func (c Config) clamped() Config {
-	if c.Width == 0 {
-		c.Width = 160
+// add counts a picture that was quiet for reason q.
+func (c *Counts) add(q Quiet) {
+	switch q {
+	case Settling:
+		c.Settling++
+	case SceneChange:
+		c.SceneChange++
+	case Damaged:
+		c.Damaged++
+	case Masked:
+		c.Masked++
+	case TooSmall:
+		c.TooSmall++
 	}
-	if c.Threshold == 0 {
-		c.Threshold = 20
-	}
-	if c.Noise == 0 {
-		c.Noise = 5
-	}
-	if c.Area == 0 {
-		c.Area = 0.0008
-	}
-	if c.Need == 0 {
-		c.Need, c.Of = 2, 3
-	}
-	if c.SceneShare == 0 {
-		c.SceneShare = 0.5
-	}
-	if c.SceneMean == 0 {
-		c.SceneMean = 0.35
-	}
-	if c.MaxPixels == 0 {
-		c.MaxPixels = 2_100_000
-	}
-	return c
 }

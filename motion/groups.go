@@ -3,23 +3,32 @@ package motion
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // group is a set of pixels that touch, corners included.
 type group struct {
-	area                 int
-	x0, y0, x1, y1       int // both ends included
-	pp, bb, pb           int
-	now, recent, earlier int
-	active               int // of its pixels: how many lately changed
-	contrast             int // sum of what its pixels differ by
-	coherent             int // how many of its pixels had a changed neighbour in the picture before
-	torn                 int // of the examined pixels: how many a light cannot explain
-	examined             int
-	moving               bool // large enough and really moving
-	sure                 bool // overlaps itself from picture to picture
-	light                bool
+	area           int
+	x0, y0, x1, y1 int // both ends included
+	contrast       int // sum of what its pixels differ by
+	coherent       int // how many of its pixels were or touched changed ones in the picture before
+	active         active
+	slopes         slopes
+	verdict        verdict
 }
+
+// verdict is what a group was found to be.
+type verdict uint8
+
+const (
+	idle  verdict = iota // still, or not much of a thing
+	small                // moves, but is too small
+	lit                  // the background under another light
+	loose                // moves, but was elsewhere in the picture before
+	sure                 // moves and overlaps itself
+)
+
+func (v verdict) moving() bool { return v >= loose }
 
 // run is a piece of one row. Runs of one group lead to the same root by parent.
 type run struct{ y, x0, x1, parent int32 } // x1 included
@@ -33,7 +42,7 @@ type grouper struct {
 
 // find collects all groups of the plane's pixels that are not 0.
 func (g *grouper) find(f frame, plane []byte) {
-	g.runs, g.groups = g.runs[:0], g.groups[:0]
+	g.reset()
 	above := 0
 	for y := range f.h {
 		here := len(g.runs)
@@ -43,6 +52,9 @@ func (g *grouper) find(f frame, plane []byte) {
 	}
 	g.collect()
 }
+
+// reset forgets all groups.
+func (g *grouper) reset() { g.runs, g.groups = g.runs[:0], g.groups[:0] }
 
 // scan appends the runs of one row, which ends with padding of 0.
 func (g *grouper) scan(row []byte, y int) {
@@ -101,7 +113,7 @@ func (g *grouper) unite(a, b int32) {
 
 // collect sums the runs up to groups. A root stands before its other runs.
 func (g *grouper) collect() {
-	g.number = append(g.number[:0], make([]int32, len(g.runs))...)
+	g.number = slices.Grow(g.number[:0], len(g.runs))[:len(g.runs)]
 	for i, r := range g.runs {
 		root := g.root(int32(i))
 		if root == int32(i) {

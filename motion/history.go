@@ -1,14 +1,14 @@
 package motion
 
-// past is a picture judged before, with what was expected then.
+// past is an earlier picture with what was expected then.
 type past struct {
 	pic    []byte
-	curve  [256]uint8
-	ms     int64 // when
+	table  [256]byte // expected level for each background level
+	ms     int64
 	filled bool
 }
 
-// history keeps the pictures of the last second, at most one per spacing.
+// history keeps pictures of the last second, a spacing apart.
 type history struct {
 	slots [historySlots]past
 	next  int
@@ -17,7 +17,7 @@ type history struct {
 const (
 	historySlots   = 6
 	historySpacing = 170  // ms
-	historyOldest  = 2500 // ms; at a slower pace nothing is compared
+	historyOldest  = 2500 // ms; what is older says nothing about now
 )
 
 func newHistory(n int) history {
@@ -34,21 +34,22 @@ func (h *history) clear() {
 	}
 }
 
-// swap keeps pic, unless the picture before is too new, and returns memory for
-// the next one.
-func (h *history) swap(pic []byte, curve *[256]uint8, ms int64) []byte {
+// add copies a picture, unless the one before is too new.
+func (h *history) add(pic []byte, table *[256]byte, ms int64) {
 	last := &h.slots[(h.next+historySlots-1)%historySlots]
 	if last.filled && ms-last.ms < historySpacing {
-		return pic
+		return
 	}
-	s := &h.slots[h.next]
+	h.slots[h.next].set(pic, table, ms)
 	h.next = (h.next + 1) % historySlots
-	free := s.pic
-	*s = past{pic: pic, curve: *curve, ms: ms, filled: true}
-	return free
 }
 
-// ago returns the newest picture that is at least age old, or nil.
+func (p *past) set(pic []byte, table *[256]byte, ms int64) {
+	copy(p.pic, pic)
+	p.table, p.ms, p.filled = *table, ms, true
+}
+
+// ago returns the newest picture at least age old, or nil.
 func (h *history) ago(age int, ms int64) *past {
 	var best *past
 	for i := range h.slots {
@@ -61,4 +62,13 @@ func (h *history) ago(age int, ms int64) *past {
 		}
 	}
 	return best
+}
+
+// offset is how far pixel i, of that background level, was from what was
+// expected; without a picture it is now, the present offset.
+func (p *past) offset(i int, base byte, now int) int {
+	if p == nil {
+		return now
+	}
+	return int(p.pic[i]) - int(p.table[base])
 }

@@ -2,9 +2,12 @@ package motion
 
 import "encoding/binary"
 
-// Words of eight pixels. All planes have a length that is a multiple of 8.
+// Planes are worked on eight pixels at a time, as words.
 
-const ones = 0x0101010101010101
+const (
+	ones = 0x0101010101010101
+	tops = 0x8080808080808080
+)
 
 func word(p []byte, i int) uint64       { return binary.LittleEndian.Uint64(p[i:]) }
 func putWord(p []byte, i int, v uint64) { binary.LittleEndian.PutUint64(p[i:], v) }
@@ -14,6 +17,12 @@ func mean(a, b uint64) uint64 { return a&b + ((a^b)&^ones)>>1 }
 
 // meanUp averages eight pairs of pixels, rounding up.
 func meanUp(a, b uint64) uint64 { return a | b - ((a^b)&^ones)>>1 }
+
+// above marks (with 1) the bytes of a that are larger than those of b.
+func above(a, b uint64) uint64 {
+	low := (a | tops) - (b &^ tops) - ones // top bit: a's lower bits > b's
+	return ((a&^b | ^(a^b)&low) & tops) >> 7
+}
 
 // smooth weighs each pixel and its neighbours 1-2-1 in both directions. Its
 // roundings down and up cancel.
@@ -29,6 +38,22 @@ func smooth(f frame, out, in, tmp []byte) {
 	f.pad(out)
 }
 
+// differ marks in out (with 1) the pixels of a and b that are more than limit
+// apart.
+func differ(out, a, b, limit []byte) {
+	for i := 0; i+8 <= len(out); i += 8 {
+		x, y, l := word(a, i), word(b, i), word(limit, i)
+		putWord(out, i, above(distance(x, y), l))
+	}
+}
+
+// distance is |a-b| for each of eight bytes.
+func distance(a, b uint64) uint64 {
+	more := above(a, b) * 0xFF // all bits where a > b
+	big, small := a&more|b&^more, b&more|a&^more
+	return big - small // no byte borrows
+}
+
 // spread marks in out all pixels of in (0 or 1) and their neighbours.
 func spread(f frame, out, in []byte) {
 	for i := f.row(0); i < f.row(f.h); i += 8 {
@@ -41,7 +66,7 @@ func spread(f frame, out, in []byte) {
 }
 
 // majority marks in out the pixels around which at least need of nine are
-// marked in in (0 or 1). need is at most 9.
+// marked in in (0 or 1).
 func majority(f frame, out, in []byte, need int) {
 	lift := uint64(128-need) * ones
 	for i := f.row(0); i < f.row(f.h); i += 8 {
@@ -53,12 +78,13 @@ func majority(f frame, out, in []byte, need int) {
 	}
 }
 
-// both leaves in a what is in b, too, and returns how many pixels that are.
-func both(a, b []byte) int {
+// both puts into out what is in a and in b, and returns how many pixels that
+// are.
+func both(out, a, b []byte) int {
 	n := 0
-	for i := 0; i+8 <= len(a) && i+8 <= len(b); i += 8 {
+	for i := 0; i+8 <= len(out); i += 8 {
 		v := word(a, i) & word(b, i)
-		putWord(a, i, v)
+		putWord(out, i, v)
 		n += int(v * ones >> 56)
 	}
 	return n
