@@ -20,30 +20,32 @@ import (
 	"github.com/espcam-bridge/espcam-bridge/bridge/fakecam"
 )
 
-// street is the clock of a camera that plays fakecam.Motion: the two quiet
-// seconds of that plan pass again and again until somebody lets a car by.
+// street is the clock of a camera that plays fakecam.Motion: a quiet second of
+// that plan passes again and again until somebody lets a car by.
 type street struct {
 	mu    sync.Mutex
-	begin time.Time // zero until the camera is made
+	asked bool
 	car   time.Time // when the newest one came
 }
 
 const (
-	quiet  = 1900 * time.Millisecond // of the plan, before its first figure
+	quiet  = 900 * time.Millisecond
+	first  = 1900 * time.Millisecond // in the plan, just before its first figure
 	passes = 4300 * time.Millisecond // for so long a figure crosses
 )
 
 func (s *street) now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	if s.begin.IsZero() {
-		s.begin = now
+	noon := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	if !s.asked { // that is when the camera was switched on
+		s.asked = true
+		return noon
 	}
-	if since := now.Sub(s.car); since < passes {
-		return s.begin.Add(quiet + since)
+	if since := time.Since(s.car); since < passes {
+		return noon.Add(first + since)
 	}
-	return s.begin.Add(now.Sub(s.begin) % quiet)
+	return noon.Add(time.Duration(time.Now().UnixNano()) % quiet)
 }
 
 // drive lets a car by.
@@ -64,9 +66,9 @@ type guarded struct {
 // motion.
 func onStreet(s *street) fakecam.Config {
 	return fakecam.Config{
-		Plan: fakecam.Motion, Scene: 2, Width: 320, Height: 240, FPS: 10, Clock: s.now,
+		Plan: fakecam.Motion, Scene: 2, Width: 160, Height: 120, FPS: 10, Clock: s.now,
 		Caps: &bridge.Capabilities{
-			LED: 255, Pan: &bridge.Range{0, 180}, FrameSizes: []string{"QVGA", "VGA"},
+			LED: 255, Pan: &bridge.Range{0, 180}, FrameSizes: []string{"QQVGA", "QVGA"},
 			Settings: map[string]bridge.Limit{"hmirror": {}, "vflip": {}, "brightness": {Range: &bridge.Range{-2, 2}}},
 		},
 	}
@@ -334,7 +336,7 @@ func (g *guarded) toldOnMQTT(e eventView, began time.Time) {
 func (g *guarded) sized(name string, b []byte) {
 	g.t.Helper()
 	c, err := jpeg.DecodeConfig(bytes.NewReader(b))
-	if err != nil || c.Width != 320 || c.Height != 240 {
+	if err != nil || c.Width != 160 || c.Height != 120 {
 		g.t.Errorf("%s is %dx%d (%v)", name, c.Width, c.Height, err)
 	}
 }
