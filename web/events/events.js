@@ -65,8 +65,9 @@ export class Events extends HTMLElement {
     this.#showOne(place.id);
   }
 
-  /** @param {MotionEvent} event as the bridge tells it */
-  #hear(event) {
+  /** @param {MotionEvent} told by the bridge, while the clip is still being written */
+  #hear(told) {
+    const event = { ...told, clip: false };
     if (this.#lone?.id === event.id) this.#lone = { ...this.#lone, ...event };
     this.#list.put(event);
     if (!event.end) return;

@@ -53,22 +53,6 @@ export function problem(points) {
   return '';
 }
 
-/**
- * nearestEdge is where a new point fits best: the index of the edge that is
- * closest to it.
- * @param {Polygon} points
- * @param {Point} point
- */
-export function nearestEdge(points, point) {
-  let best = 0;
-  let least = Infinity;
-  points.forEach((a, i) => {
-    const distance = toSegment(point, a, /** @type {Point} */ (points[(i + 1) % points.length]));
-    if (distance < least) [best, least] = [i, distance];
-  });
-  return best;
-}
-
 /** middle is between two points. @param {Point} a @param {Point} b @returns {Point} */
 export function middle(a, b) {
   return clamp([(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]);
@@ -88,14 +72,6 @@ export function inside(points, [x, y]) {
     if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) within = !within;
   });
   return within;
-}
-
-/** @param {Point} p @param {Point} a @param {Point} b */
-function toSegment(p, a, b) {
-  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
-  const length = dx * dx + dy * dy;
-  const t = length === 0 ? 0 : Math.min(1, Math.max(0, ((p[0] - a[0]) * dx + (p[1] - a[1]) * dy) / length));
-  return Math.hypot(p[0] - a[0] - t * dx, p[1] - a[1] - t * dy);
 }
 
 /** folds says whether the edges ab and bc lie on each other. @param {Point} a @param {Point} b @param {Point} c */

@@ -8,9 +8,10 @@ import { h, setText } from '../lib/dom.js';
 /** @typedef {import('../net/types.js').Detector} Detector */
 
 const every = 250; // ms
+const pause = 2000; // after one that cannot be had
 
 /** @type {Record<string, string>} causes in words */
-const words = { too_small: 'too small', settling: 'settling', scene_change: 'the whole scene changed', damaged: 'damaged', masked: 'masked', busy: 'no time for them' };
+const words = { too_small: 'too small', settling: 'settling', scene_change: 'the whole scene changed', damaged: 'damaged', masked: 'masked' };
 
 export class Preview {
   #canvas = h('canvas', { class: 'seen', 'aria-hidden': 'true' });
@@ -57,35 +58,38 @@ export class Preview {
   update(detector) {
     if (!this.on || !detector) return;
     const { quiet, skipped, fps } = detector;
-    const now = { ...quiet, busy: skipped?.busy ?? 0 };
-    this.#from ??= now;
-    setText(this.#rate, `Judges ${fps.toFixed(1)} pictures a second.`);
-    setText(this.#quiet, because(now, this.#from));
+    this.#from ??= { ...quiet, busy: skipped?.busy ?? 0 };
+    const busy = (skipped?.busy ?? 0) - (this.#from.busy ?? 0);
+    setText(this.#rate, `Judges ${fps.toFixed(1)} pictures a second${busy > 0 ? `; ${busy} were left out for lack of time` : ''}.`);
+    setText(this.#quiet, because(quiet ?? {}, this.#from));
   }
 
   /** @param {AbortSignal} signal */
   async #poll(signal) {
     while (!signal.aborted) {
       const began = performance.now();
-      if (!document.hidden) await this.#fetch(signal);
-      await new Promise((done) => setTimeout(done, Math.max(20, every - (performance.now() - began))));
+      const had = document.hidden || (await this.#fetch(signal));
+      await new Promise((done) => setTimeout(done, Math.max(20, (had ? every : pause) - (performance.now() - began))));
     }
   }
 
-  /** @param {AbortSignal} signal */
+  /** @param {AbortSignal} signal @returns {Promise<boolean>} whether there was a picture */
   async #fetch(signal) {
     try {
       const response = await fetch(this.url, { cache: 'no-store', credentials: 'same-origin', signal });
       if (!response.ok) {
         const body = await response.json();
-        return setText(this.#fault, sentence(body.error?.message));
+        setText(this.#fault, sentence(body.error?.message));
+        return false;
       }
       const bitmap = await createImageBitmap(await response.blob());
       if (!signal.aborted) this.#show(bitmap);
       bitmap.close();
       setText(this.#fault, '');
+      return true;
     } catch {
       if (!signal.aborted) setText(this.#fault, 'What the detector sees cannot be fetched now.');
+      return false;
     }
   }
 

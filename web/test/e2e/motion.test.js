@@ -394,3 +394,37 @@ for (const colorScheme of ['dark', 'light']) {
     });
   }
 }
+
+test('with nothing in between: what moves in front of a camera is told, kept and can be played', async (t) => {
+  const real = await BridgeProcess.demo();
+  t.after(() => real.stop());
+  await Promise.all(
+    cameras.map((id) => fetch(new URL(`api/v1/cameras/${id}`, real.url), { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ motion: { off_delay: 1 } }) })),
+  );
+  const page = await open(t, chromium, real.url);
+  await live(page, 4);
+  await page.locator('espcam-tile[data-motion=on] .moving').first().waitFor({ timeout: 60_000 });
+  await page.getByRole('link', { name: 'Events' }).click();
+  const over = page.locator('.days li', { has: page.locator('.on[hidden]') }).first();
+  await over.waitFor({ timeout: 60_000 });
+  await until(() => over.locator('img').evaluate((img) => img.complete && img.naturalWidth === 640), 'its picture');
+  await over.locator('a').click();
+  await page.getByRole('button', { name: 'Play the clip' }).click();
+  await until(async () => Number(await page.getByRole('slider', { name: 'Picture' }).inputValue()) > 3, 'it plays');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await page.goto(`${real.url}#/${cameras[0]}`);
+  await page.locator('summary', { hasText: 'Motion' }).click();
+  await page.getByRole('button', { name: 'Sensitivity low' }).click();
+  await until(async () => (await real.camera(cameras[0])).motion.settings.sensitivity === 25, 'the bridge has it');
+  await page.getByRole('button', { name: 'Edit zones and masks' }).click();
+  await page.getByRole('button', { name: 'Zone', exact: true }).click();
+  await page.getByRole('button', { name: 'Begin with a rectangle' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('1 zone, no masks').waitFor();
+  assert.equal((await real.camera(cameras[0])).motion.settings.zones.zone.length, 4);
+  const delay = page.locator('espcam-motion [data-setting="off_delay"]');
+  await delay.locator('input').fill('900');
+  await page.keyboard.press('Tab');
+  await delay.getByText(/from 1s to 5m/).waitFor();
+});

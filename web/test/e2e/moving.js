@@ -93,6 +93,7 @@ export class Moving {
     server.onMessage((data) => {
       if (typeof data !== 'string') return socket.send(data);
       const message = JSON.parse(data);
+      if (message.type === 'event') return; // the bridge's own
       if (message.type === 'welcome') message.cameras = message.cameras.map((camera) => ((one.cameras[camera.id] = camera), this.#with(camera)));
       if (message.camera?.id) message.camera = ((one.cameras[message.camera.id] = message.camera), this.#with(message.camera));
       one.send(message);

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { area, clamp, crossings, inside, middle, nearestEdge, problem } from '../../motion/polygon.js';
+import { area, clamp, crossings, inside, middle, problem } from '../../motion/polygon.js';
 
 const square = [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]];
 const bow = [[0.2, 0.2], [0.8, 0.8], [0.8, 0.2], [0.2, 0.8]];
@@ -35,8 +35,4 @@ test('area, inside, middle', () => {
 test('a point stays in the picture', () => {
   assert.deepEqual(clamp([-0.2, 1.7]), [0, 1]);
   assert.deepEqual(clamp([0.123456, 0.5]), [0.1235, 0.5]);
-});
-
-test('a new point belongs to the nearest edge', () => {
-  assert.deepEqual([[0.5, 0.1], [0.9, 0.5], [0.5, 0.9], [0.1, 0.5]].map((point) => nearestEdge(square, point)), [0, 1, 2, 3]);
 });
