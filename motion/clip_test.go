@@ -86,9 +86,21 @@ func (c drawn) jpegs(t testing.TB) [][]byte {
 	t.Helper()
 	var out [][]byte
 	for i := range c.frames {
-		out = append(out, encode(t, c.grey(i), c.quality))
+		out = append(out, encode(t, coloured(c.grey(i)), c.quality))
 	}
 	return out
+}
+
+// coloured adds a faint colour, because cameras send three components.
+func coloured(g *image.Gray) *image.YCbCr {
+	m := image.NewYCbCr(g.Rect, image.YCbCrSubsampleRatio422)
+	for y := range g.Rect.Dy() {
+		copy(m.Y[y*m.YStride:], g.Pix[y*g.Stride:][:g.Rect.Dx()])
+	}
+	for i := range m.Cb {
+		m.Cb[i], m.Cr[i] = byte(120+i%m.CStride/32), byte(130+i/m.CStride/64)
+	}
+	return m
 }
 
 func encode(t testing.TB, m image.Image, quality int) []byte {

@@ -13,9 +13,10 @@ type marks struct {
 	counted  []byte // changed and valid
 	coherent []byte // counted, and touched by what was changed before
 	solid    []byte // the majority around is counted
-	spare    []byte
-	all      int // changed pixels
-	changes  int // counted pixels
+	wide     []byte // before, and the neighbours
+	sums     []byte // scratch of majority
+	all      int    // changed pixels
+	changes  int    // counted pixels
 	grouper  grouper
 }
 
@@ -28,7 +29,7 @@ func newMarks(f frame, ignored area, share float64) marks {
 	m.valid.without(ignored)
 	m.smallest = max(4, int(share*float64(m.valid.count)+0.5))
 	n := f.size()
-	for _, plane := range []*[]byte{&m.changed, &m.before, &m.counted, &m.coherent, &m.solid, &m.spare} {
+	for _, plane := range []*[]byte{&m.changed, &m.before, &m.counted, &m.coherent, &m.solid, &m.wide, &m.sums} {
 		*plane = make([]byte, n)
 	}
 	each := max(1, m.valid.count/someSamples)
@@ -48,7 +49,7 @@ func (m *marks) group(f frame, coherent bool, step, need int) {
 	if m.changes == 0 {
 		return
 	}
-	majority(f, m.solid, m.counted, need)
+	majority(f, m.solid, m.counted, m.sums, need)
 	both(m.solid, m.solid, m.valid.in)
 	copy(m.coherent, m.counted)
 	if coherent {
@@ -60,12 +61,11 @@ func (m *marks) group(f frame, coherent bool, step, need int) {
 // overlap keeps in coherent what touches the changed pixels of the picture
 // before: one pixel away, or two when that is some time ago.
 func (m *marks) overlap(f frame, step int) {
-	spread(f, m.spare, m.before)
 	if step > 120 {
-		m.before, m.spare = m.spare, m.before
-		spread(f, m.spare, m.before)
+		spread(f, m.wide, m.before)
+		m.before, m.wide = m.wide, m.before
 	}
-	both(m.coherent, m.coherent, m.spare)
+	touching(f, m.coherent, m.before)
 }
 
 // quiet says why the groups are no motion, provided that none of them is.

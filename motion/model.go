@@ -48,15 +48,20 @@ func (m *model) start(pic []byte) {
 }
 
 // expect fills out with what the curve predicts for each pixel. A background
-// that was white may have been brighter: it explains all that is above.
+// that was white may have been brighter: when the light falls, it explains all
+// that is above the prediction.
 func (m *model) expect(out, pic []byte, table *[256]byte, saturated int) {
-	out, pic = out[:len(m.base)], pic[:len(m.base)]
+	out = out[:len(m.base)]
 	for i, b := range m.base {
-		v := table[b]
+		out[i] = table[b]
+	}
+	if int(table[saturated]) >= saturated {
+		return
+	}
+	for i, b := range m.base {
 		if int(b) >= saturated {
-			v = max(v, pic[i])
+			out[i] = max(out[i], pic[i])
 		}
-		out[i] = v
 	}
 }
 

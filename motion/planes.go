@@ -54,26 +54,39 @@ func distance(a, b uint64) uint64 {
 	return big - small // no byte borrows
 }
 
+// around is the eight pixels at i with all their neighbours joined to them.
+func around(f frame, p []byte, i int) uint64 {
+	a, b, c := i-f.stride, i, i+f.stride
+	return word(p, a-1) | word(p, a) | word(p, a+1) |
+		word(p, b-1) | word(p, b) | word(p, b+1) |
+		word(p, c-1) | word(p, c) | word(p, c+1)
+}
+
 // spread marks in out all pixels of in (0 or 1) and their neighbours.
 func spread(f frame, out, in []byte) {
 	for i := f.row(0); i < f.row(f.h); i += 8 {
-		var v uint64
-		for _, r := range [3]int{i - f.stride, i, i + f.stride} {
-			v |= word(in, r-1) | word(in, r) | word(in, r+1)
+		putWord(out, i, around(f, in, i))
+	}
+}
+
+// touching keeps in p what is, or touches, a pixel of q.
+func touching(f frame, p, q []byte) {
+	for i := f.row(0); i < f.row(f.h); i += 8 {
+		if v := word(p, i); v != 0 {
+			putWord(p, i, v&around(f, q, i))
 		}
-		putWord(out, i, v)
 	}
 }
 
 // majority marks in out the pixels around which at least need of nine are
 // marked in in (0 or 1).
-func majority(f frame, out, in []byte, need int) {
+func majority(f frame, out, in, tmp []byte, need int) {
 	lift := uint64(128-need) * ones
+	for i := f.row(-1); i < f.row(f.h+1); i += 8 {
+		putWord(tmp, i, word(in, i-1)+word(in, i)+word(in, i+1))
+	}
 	for i := f.row(0); i < f.row(f.h); i += 8 {
-		var sum uint64
-		for _, r := range [3]int{i - f.stride, i, i + f.stride} {
-			sum += word(in, r-1) + word(in, r) + word(in, r+1)
-		}
+		sum := word(tmp, i-f.stride) + word(tmp, i) + word(tmp, i+f.stride)
 		putWord(out, i, (sum+lift)>>7&ones)
 	}
 }

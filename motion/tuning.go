@@ -51,6 +51,6 @@ func standard() tuning {
 		coherent: 500, loose: 4, reach: 100,
 		tornLevel: 400, tornFloor: 6, tornShare: 80, texture: 12, alike: 500,
 		dropsMost: 10, dropsForget: 1000,
-		bgMS: 4000, activeMS: 40_000, idleMS: 5000, stillMS: 1500, noiseMS: 6000, limitsEachMS: 350,
+		bgMS: 4000, activeMS: 40_000, idleMS: 5000, stillMS: 1500, noiseMS: 6000, limitsEachMS: 450,
 	}
 }
