@@ -102,12 +102,15 @@ func (g *guarded) learned() {
 	g.judged(5)
 }
 
-// judged waits until so many more pictures were judged.
-func (w *world) judged(n float64) {
+// judged waits until so many more pictures were judged. The patience is for each:
+// a slow machine sends few of them.
+func (w *world) judged(n int) {
 	w.t.Helper()
 	analysed := func() float64 { return at(w.camera("porch"), "motion", "detector", "analysed").(float64) }
-	before := analysed()
-	eventually(w.t, fmt.Sprintf("%g more pictures are judged", n), func() bool { return analysed() >= before+n })
+	for end := analysed() + float64(n); analysed() < end; {
+		before := analysed()
+		eventually(w.t, "another picture is judged", func() bool { return analysed() > before })
+	}
 }
 
 // setMotion changes how pictures are judged.
