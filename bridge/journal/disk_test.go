@@ -80,13 +80,13 @@ func TestFullDisk(t *testing.T) {
 	if ids := w.list(bridge.EventFilter{}); len(ids) != 5 {
 		t.Errorf("the list is %v", ids)
 	}
-	if b := read(t, w.Clip, before.ID); !bytes.Equal(b, clipOf(1, 4)) {
+	if b := read(t, w.Clip, before.ID); !bytes.Equal(b, closedClip(1, 4)) {
 		t.Errorf("the clip of an older event: %d bytes", len(b))
 	}
 	free()
 	w.until("it is told that all is well", func() bool { return w.Check() == nil })
 	w.settled()
-	if b := read(t, w.Clip, during.ID); !bytes.Equal(b, clipOf(1, 4)) {
+	if b := read(t, w.Clip, during.ID); !bytes.Equal(b, closedClip(1, 4)) {
 		t.Errorf("the clip of the full time: %d bytes", len(b))
 	}
 	if s := w.Stats(); s.Events != 5 || s.Lost != 0 || s.FramesDropped != 0 || s.Removed != 0 {
@@ -131,8 +131,8 @@ func TestDiskFillsUnderAClip(t *testing.T) {
 	w.until("all is well", func() bool { return w.Check() == nil })
 	w.inbox.Tell(over(e))
 	w.settled()
-	if b := read(t, w.Clip, e.ID); !bytes.Equal(b, clipOf(1, 50)) {
-		t.Errorf("the clip has %d bytes, want %d", len(b), len(clipOf(1, 50)))
+	if b := read(t, w.Clip, e.ID); !bytes.Equal(b, closedClip(1, 50)) {
+		t.Errorf("the clip has %d bytes, want %d", len(b), len(closedClip(1, 50)))
 	}
 }
 
@@ -198,7 +198,7 @@ func TestDirectoryIsTakenAway(t *testing.T) {
 	if ids := w.list(bridge.EventFilter{}); len(ids) != 2 || ids[0] != f.ID || ids[1] != e.ID {
 		t.Errorf("left: %v\n%s", ids, w.log)
 	}
-	if b := read(t, w.Clip, e.ID); !bytes.Equal(b, clipOf(2, 2)) {
+	if b := read(t, w.Clip, e.ID); !bytes.Equal(b, closedClip(2, 2)) {
 		t.Errorf("its clip: %d bytes", len(b))
 	}
 }
@@ -368,8 +368,8 @@ func TestFilesAndIndexAreMadeToAgree(t *testing.T) {
 	if err != nil || e.Ending != bridge.EndStopped || !e.End.Equal(begun(12).Last) {
 		t.Errorf("killed under way: %+v, %v", e, err)
 	}
-	if b := read(t, w.Clip, e.ID); !bytes.Equal(b, clipOf(1, 8)) {
-		t.Errorf("its clip: %d bytes, want %d", len(b), len(clipOf(1, 8)))
+	if b := read(t, w.Clip, e.ID); !bytes.Equal(b, closedClip(1, 8)) {
+		t.Errorf("its clip: %d bytes, want %d", len(b), len(closedClip(1, 8)))
 	}
 	if _, clip := w.Has(begun(13).ID); clip {
 		t.Error("a clip without a whole picture")

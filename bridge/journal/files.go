@@ -137,13 +137,22 @@ func (d files) appendClip(id string, size int64, frames []bridge.Frame) (int64, 
 	return size, len(frames), nil
 }
 
-// finishClip cuts off what is no whole part and makes the clip safe.
+// closing ends a multipart body (RFC 2046, section 5.1.1). It takes the place of
+// the line break behind the last boundary, which announces one more part.
+const closing = "--\r\n"
+
+// finishClip cuts off what is no whole part, closes the body and makes the clip
+// safe. It may be called again.
 func (d files) finishClip(id string, size int64) error {
 	f, err := d.root.OpenFile(path.Join(folder(id), clipFile), os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
+	err = f.Truncate(size)
+	if err == nil {
+		_, err = f.WriteAt([]byte(closing), size-2)
+	}
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // wholeClip returns how many bytes of a clip, which a kill may have cut
@@ -157,6 +166,11 @@ func (d files) wholeClip(id string) (int64, error) {
 	end, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return 0, err
+	}
+	if last := make([]byte, len(bridge.Boundary)+2+len(closing)); end > int64(len(last)) {
+		if _, err := f.ReadAt(last, end-int64(len(last))); err == nil && string(last) == "--"+bridge.Boundary+closing {
+			return end - 2, nil // it was finished
+		}
 	}
 	mark := []byte("\r\n" + bridge.FirstBoundary)
 	b := make([]byte, 64<<10)
