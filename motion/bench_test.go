@@ -25,7 +25,7 @@ func cpuTime(b *testing.B) time.Duration {
 // busyClip is VGA at 10 pictures a second, about 23 KB each, with quiet and
 // moving stretches mixed.
 func busyClip(b *testing.B) ([][]byte, drawn) {
-	c := drawn{w: 640, h: 480, fps: 10, frames: 60, quality: 62, noise: 4, walker: crossing(30, 58, 0.5), seed: 1}
+	c := drawn{w: 640, h: 480, fps: 10, frames: 60, quality: 66, noise: 4, walker: crossing(30, 58, 0.5), seed: 1}
 	pics := c.jpegs(b)
 	b.Logf("%.1f KB a picture", float64(len(slices.Concat(pics...)))/float64(len(pics))/1000)
 	return pics, c

@@ -8,11 +8,11 @@ type drops struct {
 }
 
 // size is what a group must have so as not to be one of them.
-func (s *drops) size() int { return s.level * 5 / 64 }
+func (s *drops) size() int { return s.level * 3 / 32 }
 
 // learn takes the groups of a picture, step ms after the one before.
 func (s *drops) learn(f frame, groups []group, smallest, step int, t *tuning) {
-	up := 4 * smallest
+	up := 6 * smallest
 	s.level = max(0, s.level-smallest*step/t.dropsForget)
 	for i := range groups {
 		g := &groups[i]
@@ -20,7 +20,7 @@ func (s *drops) learn(f frame, groups []group, smallest, step int, t *tuning) {
 			s.level += up
 		}
 	}
-	s.level = min(s.level, 16*smallest*t.dropsMost*4/5)
+	s.level = min(s.level, 32*smallest*t.dropsMost/3)
 	s.before = s.before[:0]
 	for i := range groups {
 		if 2*groups[i].area >= smallest {

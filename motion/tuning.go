@@ -1,7 +1,7 @@
 package motion
 
 // tuning holds the numbers that nobody sets: they lie on plateaus, see
-// TestTuning. Times are in milliseconds, levels in grey levels, shares in
+// the variants in clips_test.go. Times are in milliseconds, levels in grey levels, shares in
 // 1/1000.
 type tuning struct {
 	settleMS, settleFrames int // no motion for so long, and so many pictures, after a start or a new scene
