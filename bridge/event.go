@@ -167,10 +167,10 @@ type Detection struct {
 }
 
 // Detector finds things in pictures: a model in a plugin, a service on another
-// machine. Package watch calls it for pictures with motion, with at most one
-// call in flight per camera and one newer picture waiting; what is older is
-// dropped and counted. boxes are where something moves, as a hint. The call ends
-// when ctx does; CodeBusy means "not now".
+// machine. Package watch calls it for judged pictures while an event goes on,
+// with at most one call in flight per camera and one newer picture waiting; what
+// is older is dropped and counted. boxes are where something moves, as a hint.
+// The call ends when ctx does; CodeBusy means "not now".
 type Detector interface {
 	Name() string
 	Detect(ctx context.Context, f Frame, boxes []Box) ([]Detection, error)

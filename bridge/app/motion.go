@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/espcam-bridge/espcam-bridge/bridge"
 	"github.com/espcam-bridge/espcam-bridge/bridge/journal"
 	"github.com/espcam-bridge/espcam-bridge/bridge/watch"
 )
@@ -28,8 +29,18 @@ func (a *App) newWatch() (err error) {
 		Recorder: a.journal,
 		Log:      a.log,
 	})
-	a.fleet.OnSensor(a.watch.Sensor)
+	a.fleet.OnSensor(a.sensor)
 	return nil
+}
+
+// sensor takes a change of a sensor on a camera. Not every one is about motion:
+// boards may have a button or a door contact.
+func (a *App) sensor(camera, name string, active bool) {
+	if name != bridge.SourcePIR {
+		a.log.Debug("sensor is not about motion", "camera", camera, "event", name, "active", active)
+		return
+	}
+	a.watch.Sensor(camera, name, active)
 }
 
 // runJournal starts the journal with its mailbox of events.

@@ -126,6 +126,7 @@ func withDefaults(c Config) Config {
 // told, and nothing of it runs any more, except a detector's call that does not
 // return though its context ended 2 s ago. It is called once.
 func (w *Watch) Run(ctx context.Context) error {
+	w.deps.Log.Info(motion.About())
 	news, unsubscribe := w.deps.Fleet.Subscribe()
 	defer unsubscribe()
 	for _, c := range w.deps.Fleet.Cameras() {
