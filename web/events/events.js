@@ -4,7 +4,7 @@
  */
 import { h, fill, setAttribute, setText } from '../lib/dom.js';
 import { icon } from '../ui/icons.js';
-import { eventsAddress } from '../ui/route.js';
+import { cameraAddress, eventsAddress } from '../ui/route.js';
 import { Card } from './card.js';
 import { Details } from './details.js';
 import { EventList } from './list.js';
@@ -120,7 +120,7 @@ export class Events extends HTMLElement {
     const at = this.#list.events.findIndex(({ id }) => id === event.id);
     this.#details.show(event, {
       name: this.#nameOf(event),
-      live: `#/${event.camera}`,
+      live: cameraAddress(event.camera),
       newer: at > 0,
       older: at >= 0 && at < this.#list.events.length - 1,
       now: Date.now(),

@@ -46,7 +46,7 @@ export class Route {
 
   /** go enlarges a camera; from one to another is not a step back. @param {string} camera */
   go(camera) {
-    return this.open(`#/${camera === 'events' ? 'camera/' : ''}${camera}`);
+    return this.open(cameraAddress(camera));
   }
 
   /** open shows what an address of this page says. @param {string} address */
@@ -88,6 +88,11 @@ export class Route {
     this.#state = history.state;
     this.#place.value = read(location.hash);
   }
+}
+
+/** cameraAddress is that of one camera, enlarged. @param {string} camera */
+export function cameraAddress(camera) {
+  return `#/${camera === 'events' ? 'camera/' : ''}${camera}`;
 }
 
 /** eventsAddress is that of the list, or of one event in it. @param {Filter} filter @param {string} [id] */

@@ -139,6 +139,9 @@ test('an address with an event in it opens that event, wherever it is in the lis
   await page.getByRole('alert').getByText('This event cannot be shown: there is no such event.').waitFor();
   await page.getByRole('button', { name: 'Close' }).click();
   await page.getByRole('heading', { name: 'Events', exact: true }).waitFor();
+  await page.goto(`${bridge.url}#/camera/${cameras[0]}`); // the address of a camera that is called events
+  await live(page, cameras[0]);
+  await page.locator('espcam-panel h2').first().waitFor();
 });
 
 test('no events, none that pass, and a failure are told apart', async (t) => {
