@@ -263,9 +263,13 @@ func TestOneHappening(t *testing.T) {
 	if got := g.figure(`espcam_motion_active{camera="porch"}`); got != 1 {
 		t.Errorf("metrics say that motion is %v", got)
 	}
-	g.seen("motion is active", func(c map[string]any) bool { return at(c, "motion", "active") == true && at(c, "motion", "event") == id })
+	g.seen("motion is active", func(c map[string]any) bool {
+		return at(c, "motion", "active") == true && at(c, "motion", "event") == id
+	})
 	e := g.ended(id)
-	g.seen("motion is over", func(c map[string]any) bool { return at(c, "motion", "active") == false && at(c, "motion", "event") == "" })
+	g.seen("motion is over", func(c map[string]any) bool {
+		return at(c, "motion", "active") == false && at(c, "motion", "event") == ""
+	})
 	g.event(e, began)
 	g.toldOnMQTT(e, began)
 	g.toldOnPage(e)
