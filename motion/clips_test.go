@@ -1,6 +1,7 @@
 package motion
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -173,48 +174,26 @@ func drawnClips() map[string]drawn {
 
 const decisionsFile = "testdata/decisions.json"
 
-// TestDecisions holds both builds to the same decisions: those in the file were
-// written once.
+// TestDecisions holds both builds to the same decisions, written once by the one
+// with OpenCV. TestSharedClips does so with real clips.
 func TestDecisions(t *testing.T) {
-	golden := map[string][]span2{}
-	if b, err := os.ReadFile(decisionsFile); err != nil {
-		t.Fatal(err)
-	} else if err := json.Unmarshal(b, &golden); err != nil {
-		t.Fatal(err)
-	}
-	written := map[string][]span2{}
 	for name, c := range drawnClips() {
-		f := film(name, c.fps, c.jpegs(t), defaultWidth)
-		written[name] = runs(f.run(Config{}, standard(), 1))
-		checkDecisions(t, f, written[name], golden)
-	}
-	t.Run("shared", func(t *testing.T) {
-		for _, labels := range sharedClips(t) {
-			f := loadClip(t, labels)
-			written[f.name] = runs(f.run(Config{}, standard(), 1))
-			checkDecisions(t, f, written[f.name], golden)
-		}
-	})
-	if *update {
-		b, err := json.MarshalIndent(written, "", " ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(decisionsFile, append(b, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		checkDecisions(t, film(name, c.fps, c.jpegs(t), defaultWidth))
 	}
 }
 
 // checkDecisions allows for a few pictures of difference where motion begins
 // and ends, and for one in fifty elsewhere: decoders round differently.
-func checkDecisions(t *testing.T, f footage, got []span2, golden map[string][]span2) {
+func checkDecisions(t *testing.T, f footage) {
 	t.Helper()
 	const slack = 5
-	want, known := golden[f.name]
+	got := runs(f.run(Config{}, standard(), 1))
+	golden := decisions(t)
 	if *update {
-		return
+		golden[f.name] = got
+		writeDecisions(t, golden)
 	}
+	want, known := golden[f.name]
 	if !known {
 		t.Errorf("%s is not in %s: run the test with -update", f.name, decisionsFile)
 	}
@@ -227,6 +206,29 @@ func checkDecisions(t *testing.T, f footage, got []span2, golden map[string][]sp
 	}
 	if differ*50 > len(a) {
 		t.Errorf("%s: %d of %d pictures differ: decided were %v, now %v", f.name, differ, len(a), want, got)
+	}
+}
+
+func decisions(t *testing.T) map[string][]span2 {
+	t.Helper()
+	golden := map[string][]span2{}
+	if b, err := os.ReadFile(decisionsFile); err != nil {
+		t.Fatal(err)
+	} else if err := json.Unmarshal(b, &golden); err != nil {
+		t.Fatal(err)
+	}
+	return golden
+}
+
+func writeDecisions(t *testing.T, golden map[string][]span2) {
+	t.Helper()
+	b, err := json.Marshal(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = bytes.ReplaceAll(b, []byte(`],"`), []byte("],\n\""))
+	if err := os.WriteFile(decisionsFile, append(b, '\n'), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -259,6 +261,7 @@ func TestSharedClips(t *testing.T) {
 	missed, wrong, missed5, wrong5 := 0, 0, 0, 0
 	for _, labels := range sharedClips(t) {
 		f := loadClip(t, labels)
+		checkDecisions(t, f)
 		m, w := f.score(f.run(Config{}, standard(), 1))
 		if m+w > 0 {
 			t.Errorf("%s: %d missed, %d wrong", f.name, m, w)
