@@ -58,7 +58,7 @@ func (f frame) pad(p []byte) {
 		p[r-1] = p[r] // the last column of the row above
 	}
 	top, end := f.row(0), f.row(f.h)
-	p[end-1] = p[end-f.stride+f.w-1]
+	p[top-f.stride-1], p[end-1] = p[top], p[end-f.stride]
 	copy(p[top-f.stride:top-1], p[top:])
 	copy(p[end:end+f.stride], p[end-f.stride:])
 }
