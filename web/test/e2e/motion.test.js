@@ -359,10 +359,10 @@ test('what is not saved is not lost without asking: Escape, Back, another camera
 
 test('people who only look get badge and events, but no settings', async (t) => {
   const viewer = 'esb_page_test_viewer_0123456789abcdef';
+  const page = await open(t, chromium, 'about:blank', { expect: /status of 401/ });
   const guarded = await BridgeProcess.serve(`mqtt: {embedded: {listen: "127.0.0.1:0"}}\nhttp:\n  listen: "127.0.0.1:0"\n  tokens: [{name: wall, token: "${viewer}", role: viewer}]\ncameras:\n  porch: {key: "wsk_page_test_key_of_porch_0123456789"}\n`);
   t.after(() => guarded.stop());
   const moving = new Moving();
-  const page = await open(t, chromium, 'about:blank', { expect: /status of 401/ });
   await moving.join(page);
   await page.goto(`${guarded.url}#/porch`);
   await page.getByLabel('Token').fill(viewer);
@@ -396,14 +396,16 @@ for (const colorScheme of ['dark', 'light']) {
 }
 
 test('with nothing in between: what moves in front of a camera is told, kept and can be played', async (t) => {
+  const page = await open(t, chromium, 'about:blank'); // before the bridge, so that it ends before the bridge does
   const real = await BridgeProcess.demo();
   t.after(() => real.stop());
   await Promise.all(
     cameras.map((id) => fetch(new URL(`api/v1/cameras/${id}`, real.url), { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ motion: { off_delay: 1 } }) })),
   );
-  const page = await open(t, chromium, real.url);
+  await page.goto(real.url);
   await live(page, 4);
   await page.locator('espcam-tile[data-motion=on] .moving').first().waitFor({ timeout: 60_000 });
+  await page.locator('espcam-tile .boxes:not([hidden])').first().waitFor({ state: 'attached', timeout: 60_000 });
   await page.getByRole('link', { name: 'Events' }).click();
   const over = page.locator('.days li', { has: page.locator('.on[hidden]') }).first();
   await over.waitFor({ timeout: 60_000 });
@@ -415,6 +417,8 @@ test('with nothing in between: what moves in front of a camera is told, kept and
   await page.keyboard.press('Escape');
   await page.goto(`${real.url}#/${cameras[0]}`);
   await page.locator('summary', { hasText: 'Motion' }).click();
+  await page.getByRole('switch', { name: 'Show what it sees' }).click();
+  await page.waitForFunction(() => document.querySelector('.seen')?.width === 160);
   await page.getByRole('button', { name: 'Sensitivity low' }).click();
   await until(async () => (await real.camera(cameras[0])).motion.settings.sensitivity === 25, 'the bridge has it');
   await page.getByRole('button', { name: 'Edit zones and masks' }).click();
