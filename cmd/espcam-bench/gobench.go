@@ -43,3 +43,14 @@ func microseconds(out, name string) (float64, error) {
 	}
 	return 0, fmt.Errorf("%s did not run", name)
 }
+
+// metric reads a figure that a benchmark reports beside its time, such as
+// "ms-median/ON".
+func metric(out, name, unit string) (float64, error) {
+	line := regexp.MustCompile(`(?m)^` + name + `(?:-\d+)?\s.*?([0-9.]+) ` + regexp.QuoteMeta(unit))
+	m := line.FindStringSubmatch(out)
+	if m == nil {
+		return 0, fmt.Errorf("%s did not say its %s", name, unit)
+	}
+	return strconv.ParseFloat(m[1], 64)
+}

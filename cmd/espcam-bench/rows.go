@@ -44,6 +44,7 @@ var rows = []row{
 	{name: "motion, 80 wide", must: "<= 1.1 x decoding", measure: perDecode("BenchmarkJudge80", 1.1)},
 	{name: "motion, integers", must: "<= 0.45 x decoding", measure: perDecode("BenchmarkIntegerPart160", 0.45)},
 	{name: "forged header", must: "< 1 ms", measure: forgedHeader},
+	{name: "motion to ON", must: "<= 350 ms", measure: motionToON},
 }
 
 // perDelivered is the CPU of the server in µs for each frame that a viewer got.
