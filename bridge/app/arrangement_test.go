@@ -170,7 +170,7 @@ func TestZones(t *testing.T) {
 	t.Parallel()
 	g := openGuarded(t, configured(t))
 	// The car drives through the lower half of the picture, from side to side.
-	g.setMotion(`{"off_delay":1,"zones":{"door":[[0.4,0.5],[0.6,0.5],[0.6,1],[0.4,1]],"sky":[[0,0],[1,0],[1,0.2],[0,0.2]]}}`)
+	g.setMotion(`{"off_delay":3,"zones":{"door":[[0.4,0.5],[0.6,0.5],[0.6,1],[0.4,1]],"sky":[[0,0],[1,0],[1,0.2],[0,0.2]]}}`)
 	g.learned()
 	g.calm()
 	e := g.ended(g.seesCar())

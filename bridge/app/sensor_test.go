@@ -19,6 +19,13 @@ func (g *guarded) pir(active bool) {
 	}
 }
 
+// heeded waits until what the camera sent so far was taken: pictures come after it.
+func (g *guarded) heeded() {
+	g.t.Helper()
+	sent := float64(g.cam.Report().Frames)
+	eventually(g.t, "the bridge took all", func() bool { return at(g.camera("porch"), "stats", "frames").(float64) > sent })
+}
+
 // TestSensor: what a camera's own sensor sees is an event as any other, while
 // motion detection is on.
 func TestSensor(t *testing.T) {
@@ -27,6 +34,7 @@ func TestSensor(t *testing.T) {
 	g.setMotion(`{"off_delay":1,"enabled":false}`)
 	g.pir(true)
 	g.pir(false)
+	g.heeded()
 	g.setMotion(`{"enabled":true}`)
 	g.learned()
 	g.calm()
@@ -55,7 +63,7 @@ func TestSensor(t *testing.T) {
 func TestSensorAndPixels(t *testing.T) {
 	t.Parallel()
 	g := openGuarded(t, configured(t))
-	g.setMotion(`{"off_delay":1}`)
+	g.setMotion(`{"off_delay":3}`)
 	began := time.Now()
 	g.pir(true)
 	id := g.told(began)
