@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -214,14 +215,23 @@ func (s *Server) eventClip(w http.ResponseWriter, r *http.Request, v *visit) err
 	return s.playClip(w, r, f, speed, v)
 }
 
+// settled is how long after an event's end its files are still being written, at
+// most; afterwards they never change.
+const settled = time.Minute
+
 // serveFile answers with a file of an event, or the part of it that is asked
-// for. Once the event is over, it never changes.
+// for. A client may keep it; until the event has settled it asks whether there
+// is more.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, f io.ReadSeeker, e bridge.Event, kind string) {
 	h := w.Header()
 	h.Set("Content-Type", kind)
-	if e.Over() {
+	size, err := f.Seek(0, io.SeekEnd) // ServeContent goes back to the start
+	if err == nil && e.Over() {
+		h.Set("Etag", fmt.Sprintf(`"%s-%d"`, e.ID, size))
+		h.Set("Cache-Control", "private, no-cache")
+	}
+	if err == nil && e.Over() && s.now().Sub(e.End) > settled {
 		h.Set("Cache-Control", "private, max-age=31536000, immutable")
-		h.Set("Etag", strconv.Quote(e.ID))
 	}
 	http.ServeContent(&patient{ResponseWriter: w, timeout: s.cfg.Timing.Write}, r, "", time.Time{}, f)
 }
