@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -253,19 +252,33 @@ BenchmarkPublish-2          	    1000	    700000 ns/op	       0.10 skipped/op	  
 	}
 }
 
-func TestMicroseconds(t *testing.T) {
+func TestMetric(t *testing.T) {
 	const out = `goos: linux
-BenchmarkDecodeGrey     	    2767	    430871 ns/op	       0 B/op	       0 allocs/op
+BenchmarkDecodeGrey     	    2767	    430871 ns/op	       420.5 cpu-µs/op	       0 B/op	       0 allocs/op
+--- BENCH: BenchmarkDecodeGrey
+    bench_test.go:33: 22.9 KB a picture
 BenchmarkJudge160-2     	    1800	    640123.5 ns/op
 BenchmarkForgedHeader   	31502142	        37.6 ns/op
+BenchmarkMotionToON-2   	      36	         0 ns/op	       202.4 ms-median/ON	       204.0 ms-p99/ON
+PASS
 `
-	for name, want := range map[string]float64{"BenchmarkDecodeGrey": 430.871, "BenchmarkJudge160": 640.1235, "BenchmarkForgedHeader": 0.0376} {
-		if got, err := microseconds(out, name); math.Abs(got-want) > 1e-9 || err != nil {
-			t.Errorf("%s: %v µs, %v; want %v", name, got, err, want)
+	for _, tt := range []struct {
+		name, unit string
+		want       float64
+	}{
+		{"BenchmarkDecodeGrey", "ns/op", 430871}, {"BenchmarkDecodeGrey", "cpu-µs/op", 420.5},
+		{"BenchmarkJudge160", "ns/op", 640123.5}, {"BenchmarkForgedHeader", "ns/op", 37.6},
+		{"BenchmarkMotionToON", "ms-p99/ON", 204},
+	} {
+		if got, err := metric(out, tt.name, tt.unit); got != tt.want || err != nil {
+			t.Errorf("%s: %v %s, %v; want %v", tt.name, got, tt.unit, err, tt.want)
 		}
 	}
-	if _, err := microseconds(out, "BenchmarkJudge"); err == nil {
+	if _, err := metric(out, "BenchmarkJudge", "ns/op"); err == nil {
 		t.Error("a run without the benchmark was taken for one")
+	}
+	if _, err := metric(out, "BenchmarkJudge160", "cpu-µs/op"); err == nil {
+		t.Error("a figure that is not there was read")
 	}
 }
 

@@ -31,26 +31,22 @@ func goBenchmark(ctx context.Context, pkg, names string, flags ...string) (strin
 	return string(out), nil
 }
 
-var timeLine = regexp.MustCompile(`(?m)^(Benchmark\w+?)(?:-\d+)?\s+\d+\s+([0-9.]+) ns/op`)
+var benchmarkLine = regexp.MustCompile(`(?m)^(Benchmark\w+?)(?:-\d+)?\s+\d+\s+(.*)$`)
 
-// microseconds reads what one run of a benchmark took, as go test says it.
-func microseconds(out, name string) (float64, error) {
-	for _, m := range timeLine.FindAllStringSubmatch(out, -1) {
-		if m[1] == name {
-			ns, err := strconv.ParseFloat(m[2], 64)
-			return ns / 1000, err
-		}
-	}
-	return 0, fmt.Errorf("%s did not run", name)
-}
-
-// metric reads a figure that a benchmark reports beside its time, such as
-// "ms-median/ON".
+// metric reads one figure of a benchmark, such as "430871 ns/op", as go test
+// says it.
 func metric(out, name, unit string) (float64, error) {
-	line := regexp.MustCompile(`(?m)^` + name + `(?:-\d+)?\s.*?([0-9.]+) ` + regexp.QuoteMeta(unit))
-	m := line.FindStringSubmatch(out)
-	if m == nil {
+	for _, m := range benchmarkLine.FindAllStringSubmatch(out, -1) {
+		if m[1] != name {
+			continue
+		}
+		figures := strings.Fields(m[2])
+		for i := 1; i < len(figures); i += 2 {
+			if figures[i] == unit {
+				return strconv.ParseFloat(figures[i-1], 64)
+			}
+		}
 		return 0, fmt.Errorf("%s did not say its %s", name, unit)
 	}
-	return strconv.ParseFloat(m[1], 64)
+	return 0, fmt.Errorf("%s did not run", name)
 }

@@ -156,13 +156,3 @@ func TestTake(t *testing.T) {
 		}
 	}
 }
-
-func TestMetric(t *testing.T) {
-	out := "goos: linux\nBenchmarkMotionToON-2   \t      36\t         0 ns/op\t       202.4 ms-median/ON\t       204.0 ms-p99/ON\nPASS\n"
-	if v, err := metric(out, "BenchmarkMotionToON", "ms-p99/ON"); err != nil || v != 204 {
-		t.Errorf("p99 is %v, %v", v, err)
-	}
-	if v, err := metric(out, "BenchmarkMotionToON", "ms-p50/ON"); err == nil {
-		t.Errorf("what was not said is %v", v)
-	}
-}
