@@ -13,13 +13,20 @@ import (
 	"strings"
 )
 
-// goBenchmark runs Go benchmarks of one package, where the source and the go
-// command are at hand, and returns what they said. names is a pattern.
+// goBenchmark runs Go benchmarks of one package and returns what they said.
+// names is a pattern.
 func goBenchmark(ctx context.Context, pkg, names string, flags ...string) (string, error) {
-	args := append([]string{"test", "-run", "^$", "-bench", "^(" + names + ")$"}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
+	args := append([]string{"-run", "^$", "-bench", "^(" + names + ")$"}, flags...)
+	return goTest(ctx, nil, append(args, pkg)...)
+}
+
+// goTest runs go test, where the source and the go command are at hand, with
+// further variables of the environment, and returns what it said.
+func goTest(ctx context.Context, env []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
 	if _, err := os.Stat("go.mod"); err != nil {
-		return "", cannot("it needs the source tree: " + strings.Join(cmd.Args, " "))
+		return "", cannot("it needs the source tree: " + strings.Join(append(env, cmd.Args...), " "))
 	}
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {

@@ -44,6 +44,7 @@ var rows = []row{
 	{name: "motion, 80 wide", must: "<= 1.1 x decoding", measure: perDecode("BenchmarkJudge80", 1.1)},
 	{name: "motion, integers", must: "<= 0.45 x decoding", measure: perDecode("BenchmarkIntegerPart160", 0.45)},
 	{name: "forged header", must: "< 1 ms", measure: forgedHeader},
+	{name: "60,000 pictures", must: "memory flat, no Mat open", measure: manyPictures},
 	{name: "motion to ON", must: "<= 350 ms", measure: motionToON},
 }
 
