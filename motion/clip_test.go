@@ -30,7 +30,24 @@ func (c drawn) at(i int) time.Time {
 }
 
 // grey draws picture i without coding it.
-func (c drawn) grey(i int) *image.Gray {
+func (c drawn) grey(i int) *image.Gray { return c.draw(i, c.stage()) }
+
+// stage is the empty room and a supply of noise, which all pictures share.
+type stage struct{ room, noise []float64 }
+
+func (c drawn) stage() stage {
+	s := stage{room: make([]float64, c.w*c.h), noise: make([]float64, 1<<14)}
+	for i := range s.room {
+		s.room[i] = c.room(float64(i%c.w)/float64(c.w), float64(i/c.w)/float64(c.h))
+	}
+	r := rand.New(rand.NewPCG(c.seed, 0))
+	for i := range s.noise {
+		s.noise[i] = r.NormFloat64() * c.noise
+	}
+	return s
+}
+
+func (c drawn) draw(i int, s stage) *image.Gray {
 	m := image.NewGray(image.Rect(0, 0, c.w, c.h))
 	r := rand.New(rand.NewPCG(c.seed, uint64(i)))
 	gain := 1.0
@@ -38,9 +55,9 @@ func (c drawn) grey(i int) *image.Gray {
 		gain = c.light(i)
 	}
 	for y := range c.h {
-		for x := range c.w {
-			v := c.room(float64(x)/float64(c.w), float64(y)/float64(c.h))*gain + r.NormFloat64()*c.noise
-			m.Pix[y*m.Stride+x] = uint8(math.Max(0, math.Min(255, v)))
+		noise := s.noise[r.IntN(len(s.noise)-c.w):]
+		for x, v := range s.room[y*c.w:][:c.w] {
+			m.Pix[y*m.Stride+x] = uint8(max(0, min(255, v*gain+noise[x])))
 		}
 	}
 	if c.walker != nil {
@@ -85,8 +102,9 @@ func (c drawn) person(m *image.Gray, x, y, height, gain, step float64) {
 func (c drawn) jpegs(t testing.TB) [][]byte {
 	t.Helper()
 	var out [][]byte
+	s := c.stage()
 	for i := range c.frames {
-		out = append(out, encode(t, coloured(c.grey(i)), c.quality))
+		out = append(out, encode(t, coloured(c.draw(i, s)), c.quality))
 	}
 	return out
 }

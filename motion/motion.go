@@ -6,7 +6,7 @@
 // cameras: no clock, no goroutine, no file, no network.
 //
 // It costs about one decode of the picture to small grey and half as much
-// again, and keeps some 200 KB per camera. A damaged, forged or truncated
+// again, and keeps some 600 KB per camera. A damaged, forged or truncated
 // picture is refused or judged as it decodes, never a panic; what was learnt
 // stays. All arithmetic is integer, so that the build with OpenCV and the one
 // with Go's slower decoder decide alike.
