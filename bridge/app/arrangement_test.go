@@ -170,14 +170,13 @@ func TestZones(t *testing.T) {
 	t.Parallel()
 	g := openGuarded(t, configured(t))
 	// The car drives through the lower half of the picture, from side to side.
-	g.setMotion(`{"off_delay":3,"zones":{"door":[[0.4,0.5],[0.6,0.5],[0.6,1],[0.4,1]],"sky":[[0,0],[1,0],[1,0.2],[0,0.2]]}}`)
+	g.setMotion(`{"zones":{"door":[[0.4,0.5],[0.6,0.5],[0.6,1],[0.4,1]],"sky":[[0,0],[1,0],[1,0.2],[0,0.2]]}}`)
 	g.learned()
 	g.calm()
-	e := g.ended(g.seesCar())
+	e, _ := g.release(g.seesCar())
 	if !slices.Equal(e.Zones, []string{"door"}) || len(g.events("?zone=door")) != 1 || len(g.events("?zone=sky")) != 0 {
 		t.Errorf("the zones of the event are %v", e.Zones)
 	}
-	eventually(t, "the car is gone", g.parked)
 
 	began := time.Now()
 	g.setMotion(`{"ignore":[[[0,0.3],[1,0.3],[1,1],[0,1]]]}`)

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -72,11 +71,9 @@ func TestChangesAreNoMotion(t *testing.T) {
 	t.Run("on the device", func(t *testing.T) {
 		t.Parallel()
 		g := openGuarded(t, configured(t))
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
 		for _, s := range []bridge.Settings{{"led": 255}, {"led": 0}, {"hmirror": true}, {"framesize": "QVGA"}} {
 			g.after(fmt.Sprint(s), func() {
-				if err := g.cam.Change(ctx, s); err != nil {
+				if err := g.cam.Change(t.Context(), s); err != nil {
 					t.Fatal(err)
 				}
 			})
@@ -92,11 +89,9 @@ func TestReturnsAreNoMotion(t *testing.T) {
 	t.Run("reconnect", func(t *testing.T) {
 		t.Parallel()
 		g := openGuarded(t, configured(t))
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
 		for i := range 3 {
 			g.after("a lost connection", func() {
-				if err := g.cam.HangUp(ctx); err != nil {
+				if err := g.cam.HangUp(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				eventually(t, "it dials again", func() bool { return g.cam.Report().Connections == i+2 })
