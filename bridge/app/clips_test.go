@@ -91,8 +91,8 @@ func (s *showing) before(at time.Time) int {
 }
 
 // TestLabelledClips plays all clips at once, at their own speed, and scores what
-// MQTT told: no event may be missed and none may be false, as when the detector
-// is asked alone (motion/score tests that). It runs without other tests beside it, since it is about time.
+// MQTT told: it must be as good as is promised of the detector alone. No other
+// test runs beside it, since it is about time.
 func TestLabelledClips(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes as long as the clips: 40 s")
@@ -129,19 +129,20 @@ func TestLabelledClips(t *testing.T) {
 	got := score.Total(results)
 	share := judged / pictures
 	t.Logf("all: %d of %d events, %d false, F1 %.3f, median delay %.0f ms, %.0f %% of the pictures judged", got.Hit, got.Events, got.FalseEvents, got.EventF1, got.DelayMS, 100*share)
-	wrong := got.Misses() + got.FalseEvents
-	if wrong > 0 && share < enough {
-		t.Skipf("%d events missed and %d false, but only %.0f %% of the pictures were judged: the machine is too slow for ten cameras, or the race detector is in Go's decoder", got.Misses(), got.FalseEvents, 100*share)
-	}
-	if wrong > 0 || got.Events == 0 {
+	switch wrong := got.Misses() + got.FalseEvents; {
+	case got.Events == 0:
+		t.Error("there are no events in the clips")
+	case share < half:
+		t.Skipf("only %.0f %% of the pictures were judged: the machine is too slow for ten cameras, or the race detector is in Go's decoder", 100*share)
+	case wrong > 0 && share > nearlyAll, got.EventF1 < 0.95:
 		t.Errorf("of %d events %d were missed, and %d false ones told", got.Events, got.Misses(), got.FalseEvents)
 	}
 }
 
-// enough is the share of pictures that must be judged for the verdict to be one
-// about motion, and not about the machine: 4 of 10 a second. In 2 a second somebody
-// who crosses the picture in 2 s is seen too few times.
-const enough = 0.4
+// What is promised depends on how many of a clip's 10 pictures a second are
+// judged: no mistake if it is nearly all of them (a camera of 12.5 loses what is
+// above 10), an F1 of 0.95 at 5 a second, nothing below.
+const nearlyAll, half = 0.9, 0.5
 
 // figures says what became of a clip, and how many of its pictures counted.
 func (s *showing) figures(w *world, r score.Result) string {
