@@ -148,9 +148,9 @@ func (d files) finishClip(id string, size int64) error {
 	if err != nil {
 		return err
 	}
-	err = f.Truncate(size)
+	_, err = f.WriteAt([]byte(closing), size-2)
 	if err == nil {
-		_, err = f.WriteAt([]byte(closing), size-2)
+		err = f.Truncate(size + 2)
 	}
 	return errors.Join(err, f.Sync(), f.Close())
 }
