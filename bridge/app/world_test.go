@@ -239,14 +239,16 @@ func at(v any, path ...string) any {
 	return v
 }
 
-// eventually polls until the condition holds.
+// eventually polls until the condition holds: often at first, and then seldom
+// enough to leave the machine to what is waited for.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for end := time.Now().Add(patience); !holds(); <-poll.C {
+	wait, end := 5*time.Millisecond, time.Now().Add(patience)
+	for !holds() {
 		if time.Now().After(end) {
 			t.Fatal("never: " + what)
 		}
+		<-time.After(wait)
+		wait = min(2*wait, 80*time.Millisecond)
 	}
 }
