@@ -170,14 +170,15 @@ func (e *eye) judged(f bridge.Frame, generation uint64, j motion.Judgement) (ope
 	now := e.w.deps.Now()
 	e.sight.count(j, now)
 	e.expireLocked(now)
-	if j.Motion && !e.life.open {
+	begins := j.Motion && j.Score > 0 && !e.life.open // not what only the pictures before saw
+	if begins {
 		e.followLocked() // nobody is told of motion that was switched off a moment ago
 	}
 	if !e.mail.fresh(generation) || e.feed == nil {
 		return false, false
 	}
 	e.sight.judgement = &j
-	if j.Motion && !e.life.open {
+	if begins && !e.life.open {
 		e.beginLocked(f.Received)
 		e.life.seen(f, j)
 		e.tellBeginLocked()

@@ -233,14 +233,24 @@ func (w *Watch) divide() {
 }
 
 func (w *Watch) work(ctx context.Context) {
+	if err := modest(); err != nil {
+		w.deps.Log.Debug("the watch cannot stand back for the relay", "err", err)
+	}
 	for {
 		e, ok := w.rotation.next()
 		if !ok {
 			return
 		}
+		began := time.Now()
 		e.visit(ctx)
+		// A rest between two pictures: back to back they would keep a core from the
+		// relay for as long as cameras wait.
+		time.Sleep(min(time.Since(began)/2, longestRest))
 	}
 }
+
+// longestRest bounds a worker's rest, which is half as long as its work was.
+const longestRest = 5 * time.Millisecond
 
 func (w *Watch) eye(id string) *eye {
 	w.mu.RLock()
