@@ -109,7 +109,7 @@ func (f footage) score(motion []bool) (missed, wrong int) {
 // sharedClips finds the labelled clips, or skips.
 func sharedClips(t *testing.T) []string {
 	t.Helper()
-	dir := os.Getenv("ESPCAM_CLIPS")
+	dir := os.Getenv("MOTION_CLIPS")
 	if dir == "" {
 		dir = "../../shared/testdata/motion"
 	}
@@ -118,7 +118,7 @@ func sharedClips(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	if len(labels) == 0 {
-		t.Skipf("no clips in %s: set ESPCAM_CLIPS to a folder of CLIP/labels.json and CLIP/frames/%%05d.jpg", dir)
+		t.Skipf("no clips in %s: set MOTION_CLIPS to a folder of CLIP/labels.json and CLIP/frames/%%05d.jpg", dir)
 	}
 	return labels
 }

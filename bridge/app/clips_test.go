@@ -18,12 +18,12 @@ import (
 // labelledClips finds the clips that were marked by hand.
 func labelledClips(t *testing.T) []score.Clip {
 	t.Helper()
-	dir := os.Getenv("ESPCAM_CLIPS")
+	dir := os.Getenv("MOTION_CLIPS")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "shared", "testdata", "motion")
 	}
 	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("there are no labelled clips in %s: say with ESPCAM_CLIPS where they are", dir)
+		t.Skipf("there are no labelled clips in %s: say with MOTION_CLIPS where they are", dir)
 	}
 	clips, faults := score.Find([]string{dir})
 	for _, err := range faults {

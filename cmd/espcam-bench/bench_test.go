@@ -303,7 +303,7 @@ func TestCannot(t *testing.T) {
 // TestMotionScore takes the verdict from what the program says.
 func TestMotionScore(t *testing.T) {
 	clips := t.TempDir()
-	t.Setenv("ESPCAM_CLIPS", clips)
+	t.Setenv("MOTION_CLIPS", clips)
 	program := filepath.Join(t.TempDir(), "bridge")
 	r := &rig{options: options{Bridge: program}, log: io.Discard}
 	for said, want := range map[string]string{
@@ -320,8 +320,8 @@ func TestMotionScore(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", said, res, want)
 		}
 	}
-	t.Setenv("ESPCAM_CLIPS", filepath.Join(clips, "nowhere"))
-	if res := motionScore(t.Context(), r); !strings.Contains(res.Skipped, "ESPCAM_CLIPS") {
+	t.Setenv("MOTION_CLIPS", filepath.Join(clips, "nowhere"))
+	if res := motionScore(t.Context(), r); !strings.Contains(res.Skipped, "MOTION_CLIPS") {
 		t.Errorf("without clips: %+v", res)
 	}
 }

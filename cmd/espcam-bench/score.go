@@ -29,12 +29,12 @@ type score struct {
 // motionScore replays the labelled clips through the program: all their frames,
 // and every second one, which are 5 a second of most clips.
 func motionScore(ctx context.Context, r *rig) result {
-	clips := os.Getenv("ESPCAM_CLIPS")
+	clips := os.Getenv("MOTION_CLIPS")
 	if clips == "" {
 		clips = "../shared/testdata/motion"
 	}
 	if _, err := os.Stat(clips); err != nil {
-		return skippedBecause("there are no labelled clips in " + clips + ": say with ESPCAM_CLIPS where they are")
+		return skippedBecause("there are no labelled clips in " + clips + ": say with MOTION_CLIPS where they are")
 	}
 	all, err := r.score(ctx, clips, "1")
 	if err != nil {
