@@ -233,9 +233,6 @@ func (w *Watch) divide() {
 }
 
 func (w *Watch) work(ctx context.Context) {
-	if err := modest(); err != nil {
-		w.deps.Log.Debug("the watch cannot stand back for the relay", "err", err)
-	}
 	for {
 		e, ok := w.rotation.next()
 		if !ok {

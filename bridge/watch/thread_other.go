@@ -1,6 +1,0 @@
-//go:build !linux
-
-package watch
-
-// modest is for Linux.
-func modest() error { return nil }
