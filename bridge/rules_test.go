@@ -63,7 +63,7 @@ var confined = map[string][]string{
 	"go.etcd.io/bbolt":                    {"bridge/store"},
 	"gocv.io/x/gocv":                      {"motion"},
 	"golang.org/x/image":                  {"bridge/app", "bridge/fakecam", "bridge/httpapi"},
-	"golang.org/x/sys":                    {"bridge/httpapi", "cmd/espcam-bench"},
+	"golang.org/x/sys":                    {"bridge/httpapi", "bridge/watch", "cmd/espcam-bench"},
 	"golang.org/x/time":                   {"bridge/auth", "bridge/httpapi", "bridge/ingest"},
 	"gopkg.in/yaml.v3":                    {"bridge/config"},
 	module + "motion":                     {"bridge/watch", "cmd/espcam-bridge", "motion/score"},

@@ -38,6 +38,7 @@ import (
 type Options struct {
 	Version string // of the program
 	Log     *slog.Logger
+	Workers int // pictures judged at once; 0: one less than the cores
 }
 
 // App is the built program. Make it with New, then call Run once or Close.
@@ -67,7 +68,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 		return nil, err
 	}
 	a := &App{core: c, cfg: cfg, log: o.Log}
-	if err := a.build(o.Version); err != nil {
+	if err := a.build(o); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -75,19 +76,19 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 }
 
 // build makes the parts above the core, from the inside out.
-func (a *App) build(version string) (err error) {
+func (a *App) build(o Options) (err error) {
 	if a.cfg.HTTP.Auth {
 		if a.first, _, err = a.auth.FirstToken(); err != nil {
 			return err
 		}
 	}
 	a.openControl()
-	if err := a.newWatch(); err != nil {
+	if err := a.newWatch(o.Workers); err != nil {
 		return err
 	}
 	a.ingest = ingest.New(ingest.Config{
 		App:           a.cfg.HTTP.App,
-		Server:        "espcam-bridge/" + version,
+		Server:        "espcam-bridge/" + o.Version,
 		MaxFrameBytes: a.cfg.Ingest.MaxFrameBytes,
 		MaxPixels:     a.cfg.Ingest.MaxPixels,
 		MaxFPS:        a.cfg.Ingest.MaxFPS,
@@ -101,10 +102,10 @@ func (a *App) build(version string) (err error) {
 			return err
 		}
 	}
-	if a.mqtt, err = a.newMQTT(version); err != nil {
+	if a.mqtt, err = a.newMQTT(o.Version); err != nil {
 		return err
 	}
-	a.api, err = a.newAPI(version)
+	a.api, err = a.newAPI(o.Version)
 	return err
 }
 

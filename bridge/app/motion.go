@@ -14,7 +14,7 @@ const eventsDir = "events"
 
 // newWatch makes what judges the pictures and what keeps the events. Sensors on
 // the cameras come in at the same door as pictures.
-func (a *App) newWatch() (err error) {
+func (a *App) newWatch(workers int) (err error) {
 	a.journal, err = journal.Open(journal.Config{
 		Dir:     filepath.Join(a.cfg.Data, eventsDir),
 		Keep:    a.cfg.Events.Keep,
@@ -23,7 +23,7 @@ func (a *App) newWatch() (err error) {
 	if err != nil {
 		return err
 	}
-	a.watch = watch.New(watch.Config{MaxPixels: a.cfg.Ingest.MaxPixels}, watch.Deps{
+	a.watch = watch.New(watch.Config{Workers: workers, MaxPixels: a.cfg.Ingest.MaxPixels, Apart: true}, watch.Deps{
 		Fleet:    a.fleet,
 		Hub:      a.hub,
 		Recorder: a.journal,
@@ -45,10 +45,15 @@ func (a *App) sensor(camera, name string, active bool) {
 
 // runJournal starts the journal with its mailbox of events.
 func (a *App) runJournal(run func(func(context.Context) error) (stop func())) (stop func()) {
-	events, cancel := a.watch.Subscribe()
+	events, cancel := a.watch.Digest()
 	stopRun := run(func(ctx context.Context) error { return a.journal.Run(ctx, events) })
 	return func() {
 		stopRun()
 		cancel()
 	}
 }
+
+// digest is the watch for parts that do not draw boxes.
+type digest struct{ *watch.Watch }
+
+func (d digest) Subscribe() (*bridge.EventListener, func()) { return d.Digest() }

@@ -52,7 +52,7 @@ func (a *App) newMQTT(version string) (*mqtt.Client, error) {
 	}
 	return mqtt.New(cfg, mqtt.Deps{
 		Fleet:       a.fleet,
-		Motion:      a.watch,
+		Motion:      digest{a.watch},
 		Pictures:    a.hub,
 		Store:       texts,
 		Log:         a.log,

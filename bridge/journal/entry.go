@@ -39,7 +39,10 @@ func (e *entry) told() bool { return e.event.ID != "" }
 func (j *Journal) hear(events []bridge.Event, lost uint64) {
 	j.mu.Lock()
 	j.counts.Lost += lost
+	urgent := false
 	for _, e := range events {
+		old := j.living[e.ID]
+		urgent = urgent || old == nil || !old.told() || e.Over()
 		if !j.takeLocked(e) {
 			j.counts.Lost++
 			lost++
@@ -50,7 +53,9 @@ func (j *Journal) hear(events []bridge.Event, lost uint64) {
 	if lost > 0 {
 		j.log.Warn("events came that cannot be kept", "count", lost)
 	}
-	j.ring()
+	if urgent {
+		j.ring()
+	}
 }
 
 // takeLocked takes an event's newest state; false if it cannot be one of ours.
@@ -80,7 +85,7 @@ func (j *Journal) entryLocked(id string) *entry {
 }
 
 // Record takes a frame of an event's clip, the oldest first, perhaps before the
-// event itself was told. It never waits. It returns false for a frame that will
+// event itself was told. It never waits; frames are written together, every beat. It returns false for a frame that will
 // not be in the clip, which is counted: too many bytes wait for the disk, or the
 // event is over.
 func (j *Journal) Record(event string, f bridge.Frame) bool {
@@ -96,7 +101,9 @@ func (j *Journal) Record(event string, f bridge.Frame) bool {
 	e := j.entryLocked(event)
 	e.frames = append(e.frames, f)
 	j.memory += weight(f)
-	j.ring()
+	if j.memory > j.cfg.Memory/4 {
+		j.ring() // the next beat may be too late
+	}
 	return true
 }
 

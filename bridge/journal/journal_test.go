@@ -358,7 +358,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestEventsThatCannotBe(t *testing.T) {
 	w := newWorld(t, journal.Config{})
-	good := over(begun(1))
+	good := begun(1)
 	w.keep(good)
 	w.settled()
 	for _, id := range []string{"", "../../escape", "0000000000000000", "UPPERCASE0000"} {

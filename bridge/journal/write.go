@@ -9,9 +9,14 @@ import (
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
 
-// write is the one goroutine that writes. It ends after stop is closed.
+// beatEvery is how often the writer looks at what is not urgent: the frames of
+// many clips together cost the disk, and the CPU, far less than each by itself.
+const beatEvery = 500 * time.Millisecond
+
+// write is the one goroutine that writes: the begin and the end of an event at
+// once, all else every beat. It ends after stop is closed.
 func (j *Journal) write(stop <-chan struct{}) {
-	beat := time.NewTicker(time.Second)
+	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	tried := time.Now()
 	j.round()

@@ -183,7 +183,7 @@ func (e *eye) judged(f bridge.Frame, generation uint64, j motion.Judgement) (ope
 		e.life.seen(f, j)
 		e.tellBeginLocked()
 	} else if e.life.open && e.life.seen(f, j) {
-		e.w.tell(e.life.event)
+		e.w.tell(e.life.event, e.life.minor(now))
 	}
 	e.flushLocked()
 	return e.life.open, true
@@ -206,7 +206,7 @@ func (e *eye) sense(name string, active bool) {
 	}
 	if e.life.open {
 		e.life.by(name, now)
-		e.w.tell(e.life.event)
+		e.w.tell(e.life.event, false)
 		return
 	}
 	e.beginLocked(now)
@@ -228,7 +228,7 @@ func (e *eye) beginLocked(at time.Time) {
 // tellBeginLocked tells the event, and hands over what was before it.
 func (e *eye) tellBeginLocked() {
 	event := e.life.event
-	e.w.tell(event)
+	e.w.tell(event, false)
 	e.w.deps.Log.Info("motion", "camera", e.id, "event", event.ID, "sources", strings.Join(event.Sources, " "))
 	if e.w.deps.Recorder == nil {
 		return
@@ -275,7 +275,7 @@ func (e *eye) endLocked(at time.Time, why bridge.Ending) {
 	e.cutLocked()
 	event := e.life.end(at, why)
 	e.sight.since = at
-	e.w.tell(event)
+	e.w.tell(event, false)
 	e.w.deps.Log.Info("motion over", "camera", e.id, "event", event.ID, "ending", event.Ending,
 		"score", event.Score, "length", event.End.Sub(event.Begin).Round(time.Millisecond))
 }
@@ -311,7 +311,7 @@ func (e *eye) detected(f bridge.Frame, found []bridge.Detection) {
 		return
 	}
 	if e.life.label(found) {
-		e.w.tell(e.life.event)
+		e.w.tell(e.life.event, false)
 	}
 }
 

@@ -23,6 +23,8 @@ type lifecycle struct {
 	score   float64 // of the best picture, rounded
 	sharp   float64 // the same picture's sharpness
 	sensors map[string]sensor
+	major   time.Time // of the last update that was told to all
+	proven  bool      // an update with a picture was told to all
 }
 
 // sensor is a motion sensor of the camera itself.
@@ -36,6 +38,7 @@ const maxSensors = 8
 
 func (l *lifecycle) begin(id, camera string, at time.Time) {
 	l.open, l.score, l.sharp = true, -1, 0
+	l.major, l.proven = time.Time{}, false
 	l.event = bridge.Event{ID: id, Camera: camera, Begin: at, Last: at,
 		Sources: []string{}, Boxes: []bridge.Box{}, Zones: []string{}, Labels: []bridge.Detection{}}
 }
@@ -63,6 +66,20 @@ func (l *lifecycle) seen(f bridge.Frame, j motion.Judgement) bool {
 		e.Picture, e.Boxes = f, e.Now
 	}
 	return true
+}
+
+// majorEvery is the time between two updates of an event that everybody hears of.
+const majorEvery = time.Second
+
+// minor reports whether an update need not be told to everybody, because another
+// was a moment ago. The first one with a picture is always told.
+func (l *lifecycle) minor(now time.Time) bool {
+	proof := !l.event.Picture.IsZero()
+	if now.Sub(l.major) < majorEvery && l.proven == proof {
+		return true
+	}
+	l.major, l.proven = now, proof
+	return false
 }
 
 // by notes who saw motion, and when.

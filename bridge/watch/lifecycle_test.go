@@ -357,3 +357,29 @@ func TestCounters(t *testing.T) {
 		}
 	})
 }
+
+// TestDigest has motion in every picture for three seconds, ten a second.
+func TestDigest(t *testing.T) {
+	bubble(t, Config{}, plain, func(r *rig) {
+		digest, leave := r.Digest()
+		defer leave()
+		all, some := 0, 0
+		for range 30 {
+			r.show("porch", moves(0.4))
+			if r.told().ID != "" {
+				all++
+			}
+			if list, _ := digest.Take(); len(list) > 0 {
+				some++
+			}
+			r.after(100 * time.Millisecond)
+		}
+		if all != 30 || some < 3 || some > 5 {
+			t.Errorf("of 30 pictures the listener to all heard %d, want 30, that to the digest %d, want 4 or so", all, some)
+		}
+		r.after(time.Minute)
+		if list, _ := digest.Take(); len(list) != 1 || !list[0].Over() {
+			t.Errorf("of the end it heard %+v", list)
+		}
+	})
+}

@@ -12,17 +12,32 @@ import (
 // after a visit would be judged up to a sixth more often than others.
 type rotation struct {
 	mu      sync.Mutex
-	changed sync.Cond
+	changed signal
 	waiting line
 	visits  uint64
 	closed  bool
 }
 
+// signal is the part of sync.Cond that the rotation uses; bell has it, too. It is
+// called with the rotation's lock held.
+type signal interface {
+	Wait()
+	Signal()
+	Broadcast()
+}
+
+// wakeBy replaces what wakes workers, before there are any.
+func (r *rotation) wakeBy(s signal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = s
+}
+
 // push adds a camera. Its mailbox knows that it is not in yet.
 func (r *rotation) push(e *eye) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	heap.Push(&r.waiting, e)
-	r.mu.Unlock()
 	r.changed.Signal()
 }
 
@@ -33,6 +48,17 @@ func (r *rotation) next() (*eye, bool) {
 	for len(r.waiting) == 0 && !r.closed {
 		r.changed.Wait()
 	}
+	return r.popLocked()
+}
+
+// try is next without waiting.
+func (r *rotation) try() (*eye, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.popLocked()
+}
+
+func (r *rotation) popLocked() (*eye, bool) {
 	if len(r.waiting) == 0 {
 		return nil, false
 	}
@@ -44,8 +70,8 @@ func (r *rotation) next() (*eye, bool) {
 
 func (r *rotation) close() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.closed = true
-	r.mu.Unlock()
 	r.changed.Broadcast()
 }
 

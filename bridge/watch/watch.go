@@ -6,7 +6,7 @@
 //
 // It never slows the relay: each camera has a mailbox of one picture in which a
 // newer one replaces an older, and a pool of workers, no more than there are
-// cores, visits the cameras in turn. With more cameras than CPU all are judged
+// cores, visits the cameras in turn, on threads that give way to everybody else. With more cameras than CPU all are judged
 // less often, by the same measure. Pictures are shared, never copied; what came
 // shortly before an event is kept within a number of bytes for all cameras
 // together. After a start, a reconnect or a picture that somebody changed on
@@ -33,6 +33,7 @@ import (
 // Config bounds the work. Zero values take the defaults named beside them.
 type Config struct {
 	Workers      int           // pictures judged at once; one less than the cores, at least 1
+	Apart        bool          // workers have threads of their own that stand back for everybody else, where the system can do it
 	MaxPixels    int           // larger pictures are refused; package motion's default
 	PreRoll      time.Duration // how long before its begin an event is recorded; 2 s
 	MaxLength    time.Duration // of an event; 5 min
@@ -72,6 +73,7 @@ type Watch struct {
 	judge func(motion.Config) judge
 
 	rotation  rotation
+	pool      pool
 	detectors detectors
 	share     atomic.Int64 // bytes of pre-roll for each camera
 	lost      atomic.Uint64
@@ -84,7 +86,7 @@ type Watch struct {
 	eyes map[string]*eye // by camera; only Run adds and removes
 
 	telling   sync.Mutex
-	listeners map[*bridge.EventListener]struct{}
+	listeners map[*bridge.EventListener]bool // whether it wants all updates
 }
 
 // New makes a watch that begins with Run.
@@ -93,8 +95,8 @@ func New(cfg Config, deps Deps) *Watch {
 		deps.Now = time.Now
 	}
 	w := &Watch{cfg: withDefaults(cfg), deps: deps, judge: newJudge, wake: make(chan struct{}, 1),
-		eyes: map[string]*eye{}, listeners: map[*bridge.EventListener]struct{}{}}
-	w.rotation.changed.L = &w.rotation.mu
+		eyes: map[string]*eye{}, listeners: map[*bridge.EventListener]bool{}}
+	w.rotation.changed = sync.NewCond(&w.rotation.mu)
 	w.detectors.log = deps.Log
 	w.share.Store(int64(w.cfg.PreRollBytes))
 	return w
@@ -133,17 +135,14 @@ func (w *Watch) Run(ctx context.Context) error {
 		w.follow(c.ID)
 	}
 	w.divide()
-	var workers sync.WaitGroup
-	for range w.cfg.Workers {
-		workers.Go(func() { w.work(ctx) })
-	}
+	wait := w.startPool(ctx)
 	w.attend(ctx, news)
 	w.stopped.Store(true)
 	for _, e := range w.list() {
 		e.stop()
 	}
 	w.rotation.close()
-	workers.Wait()
+	wait()
 	for _, e := range w.list() {
 		e.examiner.close()
 	}
@@ -232,23 +231,6 @@ func (w *Watch) divide() {
 	}
 }
 
-func (w *Watch) work(ctx context.Context) {
-	for {
-		e, ok := w.rotation.next()
-		if !ok {
-			return
-		}
-		began := time.Now()
-		e.visit(ctx)
-		// A rest between two pictures: back to back they would keep a core from the
-		// relay for as long as cameras wait.
-		time.Sleep(min(time.Since(began)/2, longestRest))
-	}
-}
-
-// longestRest bounds a worker's rest, which is half as long as its work was.
-const longestRest = 5 * time.Millisecond
-
 func (w *Watch) eye(id string) *eye {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -269,10 +251,16 @@ func (w *Watch) list() []*eye {
 // event from now on; each judged picture with motion is an update. The caller
 // calls the returned function when it stops reading. It may be called before
 // Run, and after it for the events that Run ended.
-func (w *Watch) Subscribe() (*bridge.EventListener, func()) {
+func (w *Watch) Subscribe() (*bridge.EventListener, func()) { return w.listen(true) }
+
+// Digest is Subscribe for whom boxes do not matter: of updates that show only
+// where something moves now it hears the newest, once a second.
+func (w *Watch) Digest() (*bridge.EventListener, func()) { return w.listen(false) }
+
+func (w *Watch) listen(all bool) (*bridge.EventListener, func()) {
 	l := bridge.NewEventListener()
 	w.telling.Lock()
-	w.listeners[l] = struct{}{}
+	w.listeners[l] = all
 	w.telling.Unlock()
 	return l, func() {
 		w.telling.Lock()
@@ -281,11 +269,14 @@ func (w *Watch) Subscribe() (*bridge.EventListener, func()) {
 	}
 }
 
-func (w *Watch) tell(e bridge.Event) {
+// tell tells the listeners of an event; of what is minor only those that want all.
+func (w *Watch) tell(e bridge.Event, minor bool) {
 	w.telling.Lock()
 	defer w.telling.Unlock()
-	for l := range w.listeners {
-		l.Tell(e)
+	for l, all := range w.listeners {
+		if all || !minor {
+			l.Tell(e)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func withMotion(ctx context.Context, r *rig) result {
 		ratios = append(ratios, on.Latency.P99/off.Latency.P99)
 		cpu = append(cpu, on.CPU.Seconds()/on.Seconds-off.CPU.Seconds()/off.Seconds)
 		res.OK = res.OK && on.Judged.alike(0.1)
-		res.Notes = append(res.Notes, fmt.Sprintf("round %d: p99 %.1f and %.1f ms, p50 %.2f and %.2f ms; each camera judged %.2f times a second, %.2f to %.2f",
+		res.Notes = append(res.Notes, fmt.Sprintf("round %d: p99 %.2f and %.2f ms, p50 %.2f and %.2f ms; each camera judged %.2f times a second, %.2f to %.2f",
 			round+1, on.Latency.P99, off.Latency.P99, on.Latency.P50, off.Latency.P50, on.Judged.Median, on.Judged.Least, on.Judged.Most))
 		fmt.Fprintf(r.log, "  %s\n", res.Notes[round])
 	}

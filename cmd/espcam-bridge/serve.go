@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ func serveCommand(s *shared) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := app.New(c.Context(), cfg, app.Options{Version: version, Log: logger(cfg.Log, c.ErrOrStderr())})
+			a, err := app.New(c.Context(), cfg, app.Options{Version: version, Log: logger(cfg.Log, c.ErrOrStderr()), Workers: judges()})
 			if err != nil {
 				return err
 			}
@@ -32,6 +33,16 @@ func serveCommand(s *shared) *cobra.Command {
 			return a.Run(c.Context())
 		},
 	}
+}
+
+// judges is how many pictures are judged for motion at once: one core stays free
+// for the relay. Go gets as many processors more, because a thread that stands
+// back keeps the one that it has while it waits for a core.
+func judges() int {
+	cores := runtime.GOMAXPROCS(0)
+	workers := max(1, cores-1)
+	runtime.GOMAXPROCS(cores + workers)
+	return workers
 }
 
 func firstToken(w io.Writer, secret, url string) {
@@ -51,7 +62,7 @@ func demoCommand() *cobra.Command {
 		Short: "Run the bridge with four simulated cameras; nothing is kept, nothing leaves this machine",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			d.Version, d.Log = version, logger(d.LogConfig(), c.ErrOrStderr())
+			d.Version, d.Log, d.Workers = version, logger(d.LogConfig(), c.ErrOrStderr()), judges()
 			err := d.Run(c.Context(), func(a *app.App) { welcome(c.OutOrStdout(), a) })
 			if bridge.CodeOf(err) == bridge.CodeInvalid {
 				return usage{err}
