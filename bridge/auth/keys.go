@@ -116,7 +116,8 @@ func (a *Auth) Revoke(keyID string) (bridge.Key, error) {
 	return r.Key, a.forgetLocked(keyID)
 }
 
-// RevokeCamera forgets all minted keys of a camera that was removed.
+// RevokeCamera forgets all minted keys of a camera that was removed, and what
+// opens its pictures.
 func (a *Auth) RevokeCamera(camera string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -128,7 +129,7 @@ func (a *Auth) RevokeCamera(camera string) error {
 			return err
 		}
 	}
-	return nil
+	return a.forgetStreamsLocked(camera)
 }
 
 func (a *Auth) forgetLocked(id string) error {

@@ -9,7 +9,8 @@
 // latest wins, and what was skipped is counted in the hub. A write that takes
 // longer than 5 s ends its viewer. Viewers, bodies, headers, messages and guesses
 // at tokens are bounded. Every error is JSON with a sentence that says what to
-// do; a secret is never answered, logged or kept in a URL that we make.
+// do; a secret is answered once, when it is made, and never logged or kept in a
+// URL that we make.
 package httpapi
 
 import (
@@ -130,6 +131,15 @@ type Auth interface {
 	Login(secret string) (cookie string, p bridge.Principal, ok bool)
 	Session(cookie string) (bridge.Principal, bool)
 	Logout(cookie string) error
+	StreamTokens
+}
+
+// StreamTokens are those that open pictures and nothing else.
+type StreamTokens interface {
+	VerifyStreamToken(secret string) (bridge.Principal, bool)
+	MintStreamToken(name string, cameras []string) (secret string, t bridge.StreamToken, err error)
+	RevokeStreamToken(id string) (bridge.StreamToken, error)
+	StreamTokens() []bridge.StreamToken
 }
 
 // Server answers HTTP. Use its Handler, and Close it after the listeners.
