@@ -357,6 +357,9 @@ func TestHealthAndMetrics(t *testing.T) {
 	ready(200, `{"ready":true,"degraded":false,"store":"ok","mqtt":"connected","cameras":{"known":2,"online":1}}`)
 	mqtt, why = false, "no broker at home.local:1883"
 	ready(200, `{"ready":true,"degraded":true,"store":"ok","mqtt":"no broker at home.local:1883","cameras":{"known":2,"online":1}}`)
+	mqtt, why = true, "the broker refuses espcam/+/+/set"
+	ready(200, `{"ready":true,"degraded":true,"store":"ok","mqtt":"the broker refuses espcam/+/+/set","cameras":{"known":2,"online":1}}`)
+	mqtt, why = false, "no broker at home.local:1883"
 	broken = bridge.Errorf(bridge.CodeUnavailable, "disk full")
 	ready(503, `{"ready":false,"degraded":true,"store":"disk full","mqtt":"no broker at home.local:1883","cameras":{"known":2,"online":1}}`)
 

@@ -42,9 +42,10 @@ type socket struct {
 	lanes  sync.WaitGroup
 
 	// Owned by write.
-	told   map[string]time.Time // cameras that the page knows, and when it last heard of each
-	old    map[string]bool      // cameras whose state it was told has changed since
-	events happenings
+	told     map[string]time.Time // cameras that the page knows, and when it last heard of each
+	old      map[string]bool      // cameras whose state it was told has changed since
+	events   happenings
+	troubles []trouble // as the page knows them
 
 	mu       sync.Mutex
 	queue    [][]byte
@@ -166,8 +167,13 @@ type (
 		App     string       `json:"app"` // the name in stream URLs
 		Role    bridge.Role  `json:"role"`
 		Auth    bool         `json:"auth"`
+		Open    bool         `json:"open_streams"` // pictures need no token
 		Time    int64        `json:"time"`
 		Cameras []cameraJSON `json:"cameras"`
+	}
+	healthMessage struct {
+		Type     string    `json:"type"`
+		Troubles []trouble `json:"troubles"` // all that there are now
 	}
 	cameraMessage struct {
 		Type   string     `json:"type"`
@@ -209,8 +215,22 @@ func (k *socket) welcome() {
 	for _, c := range cameras {
 		k.told[c.ID] = k.now()
 	}
-	k.say(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, k.now().UnixMilli(), cameras})
+	open := !k.cfg.Auth || k.cfg.PublicStreams
+	k.say(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, open, k.now().UnixMilli(), cameras})
+	k.tellTroubles()
 	k.welcomeEvents()
+}
+
+// tellTroubles says what is wrong with the bridge when that has changed, to who
+// may know of the whole of it, as on /readyz.
+func (k *socket) tellTroubles() {
+	if k.v.who.Cameras != nil {
+		return
+	}
+	if now := k.Server.troubles(); !slices.Equal(now, k.troubles) {
+		k.troubles = now
+		k.say(healthMessage{"health", now})
+	}
 }
 
 // write sends until the page leaves, is sent away or takes nothing.
@@ -262,6 +282,7 @@ func (k *socket) pump() error {
 			k.tellLater()
 		case <-beat.C:
 			k.tell()
+			k.tellTroubles()
 		case <-stats.C:
 			k.age()
 		case <-recheck.C:
