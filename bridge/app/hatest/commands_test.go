@@ -1,0 +1,200 @@
+package hatest_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/espcam-bridge/espcam-bridge/bridge"
+	"github.com/espcam-bridge/espcam-bridge/bridge/fakecam"
+	"github.com/espcam-bridge/espcam-bridge/bridge/wire"
+)
+
+// id is the entity id of a key of a device, such as ("porch", "flash").
+func (h *house) id(camera, key string) string {
+	if id := h.ids["espcam_"+camera+"_"+key]; id != "" {
+		return id
+	}
+	h.ids = map[string]string{}
+	for _, e := range h.ha.ours(h, "espcam_") {
+		h.ids[e.Unique] = e.ID
+	}
+	return h.ids["espcam_"+camera+"_"+key]
+}
+
+// operate calls a service of an entity.
+func (h *house) operate(camera, key, service string, data object) {
+	h.Helper()
+	h.ha.service(h, service, h.id(camera, key), data)
+}
+
+// order is a service call, and what must come of it.
+type order struct {
+	key, service string
+	data         object
+	state        string // in Home Assistant; "" is not asked for
+	value        any    // in the camera
+}
+
+// commands operates every entity of the camera that can be: each order reaches the
+// camera, whose answer is Home Assistant's state within 2 s.
+func (h *house) commands() {
+	var took []time.Duration
+	for range 3 {
+		for _, e := range h.ha.ours(h, "espcam_porch_") {
+			for _, o := range orders(e) {
+				if d := h.obeys(o); d > 0 {
+					took = append(took, d)
+				}
+			}
+		}
+	}
+	slices.Sort(took)
+	p50, p99 := took[len(took)/2], took[len(took)*99/100]
+	h.figure("service call to state: %d calls, p50 %.1f ms, p99 %.1f ms, at most %.1f ms", len(took), ms(p50), ms(p99), ms(took[len(took)-1]))
+	if p99 > 200*time.Millisecond {
+		h.Errorf("p99 from a service call to the state is %v", p99)
+	}
+	h.buttons()
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// orders are what one can do with an entity.
+func orders(e entity) (out []order) {
+	key := e.short()
+	switch e.domain() {
+	case "switch":
+		for _, on := range []bool{false, true, false} {
+			out = append(out, order{key, map[bool]string{true: "switch.turn_on", false: "switch.turn_off"}[on], nil, map[bool]string{true: "on", false: "off"}[on], on})
+		}
+		if key == "enabled" || key == "motion_detection" {
+			out = out[:2] // and stays on
+		}
+	case "number":
+		lo, hi := e.Attributes["min"].(float64), e.Attributes["max"].(float64)
+		for _, v := range []int{int(lo), int(hi), int(lo+hi) / 2} {
+			out = append(out, order{key, "number.set_value", object{"value": v}, strconv.Itoa(v), v})
+		}
+	case "select":
+		options, _ := e.Attributes["options"].([]any)
+		for _, o := range append(slices.Clone(options[1:min(4, len(options))]), options[0]) {
+			out = append(out, order{key, "select.select_option", object{"option": o}, text(o), o})
+		}
+	case "text":
+		for _, v := range []string{"Hello", "Grüße {{ 1 }}", ""} {
+			out = append(out, order{key, "text.set_value", object{"value": v}, v, v})
+		}
+	case "light":
+		out = append(out, order{key, "light.turn_on", object{"brightness": 128}, "on", 128}, order{key, "light.turn_off", nil, "off", 0},
+			order{key, "light.turn_on", nil, "on", 128}, order{key, "light.turn_off", nil, "off", 0})
+	}
+	return out
+}
+
+// is reports whether the state is what the order wants. Home Assistant writes a
+// negative number as -2.0.
+func (o order) is(s state) bool {
+	brightness := o.key != "flash" || o.state == "off" || fmt.Sprint(s.Attributes["brightness"]) == fmt.Sprint(o.value)
+	return strings.TrimSuffix(s.State, ".0") == o.state && brightness
+}
+
+// obeys calls the service, and returns how long the state took; 0 if it was so
+// before.
+func (h *house) obeys(o order) time.Duration {
+	h.Helper()
+	id := h.id("porch", o.key)
+	same := o.is(h.ha.state(id))
+	began := time.Now()
+	h.ha.service(h, o.service, id, o.data)
+	words := fmt.Sprint(o.service, " ", o.key, " ", o.data)
+	wait := eventually(h, words+" reaches the camera", func() bool { return h.inCamera(o) })
+	var took time.Duration
+	wait += eventually(h, words+" comes back as "+o.state, func() bool {
+		if changes := h.ha.since(began, id); len(changes) > 0 && o.is(changes[len(changes)-1].state) {
+			took = changes[len(changes)-1].at.Sub(began)
+		}
+		return o.is(h.ha.state(id))
+	})
+	if wait > 2*time.Second {
+		h.Errorf("%s took %v", words, wait)
+	}
+	if same {
+		return 0
+	}
+	return took
+}
+
+// inCamera reports whether the order is in force there; what is the bridge's own is
+// asked of the bridge.
+func (h *house) inCamera(o order) bool {
+	report := h.cameras["porch"].Report()
+	for _, p := range bridge.Properties() {
+		if p.Topic == o.key {
+			return report.Settings[p.Name] == o.value
+		}
+	}
+	switch o.key {
+	case "pan", "tilt":
+		return h.did("porch", o.key, o.value)
+	case "enabled":
+		return report.Settings["stream"] == o.value
+	}
+	c := h.api.call(h, "GET", "/api/v1/cameras/porch", nil)
+	own := map[string]any{
+		"motion_detection":   at(c, "motion", "settings", "enabled"),
+		"motion_sensitivity": at(c, "motion", "settings", "sensitivity"),
+		"snapshot_interval":  o.value, // nobody but MQTT knows it
+	}
+	v, known := own[o.key]
+	if !known {
+		h.Fatalf("nobody knows what %s does", o.key)
+	}
+	return fmt.Sprint(v) == fmt.Sprint(o.value) || o.key == "motion_sensitivity" && fmt.Sprint(v) == map[any]string{25: "low", 50: "medium", 75: "high"}[o.value]
+}
+
+// did reports whether the newest action of that name was so.
+func (h *house) did(camera, action string, angle any) bool {
+	list := h.cameras[camera].Report().Commands
+	for _, c := range slices.Backward(list) {
+		if do, ok := c.Message.(wire.Do); ok && do.Action == action {
+			return c.Result.OK && fmt.Sprint(do.Args["angle"]) == fmt.Sprint(angle)
+		}
+	}
+	return false
+}
+
+// buttons presses all of them.
+func (h *house) buttons() {
+	pressed := map[string]func() bool{
+		"snapshot": func() bool { return h.acted("porch", "snapshot") },
+		"identify": func() bool { return h.acted("porch", "identify") },
+		"restart":  func() bool { return h.cameras["porch"].Report().Boots == 1 },
+	}
+	for _, e := range h.ha.ours(h, "espcam_porch_") {
+		if e.domain() != "button" {
+			continue
+		}
+		happens := pressed[e.short()]
+		if happens == nil {
+			h.Fatalf("nobody knows what the button %s does", e.short())
+		}
+		h.operate("porch", e.short(), "button.press", nil)
+		if took := eventually(h, e.short()+" reaches the camera", happens); took > 2*time.Second {
+			h.Errorf("%s took %v", e.short(), took)
+		}
+		delete(pressed, e.short())
+	}
+	if len(pressed) > 0 {
+		h.Errorf("there are no buttons for %v", pressed)
+	}
+}
+
+func (h *house) acted(camera, action string) bool {
+	return slices.ContainsFunc(h.cameras[camera].Report().Commands, func(c fakecam.Command) bool {
+		do, ok := c.Message.(wire.Do)
+		return ok && do.Action == action && c.Result.OK
+	})
+}

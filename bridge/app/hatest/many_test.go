@@ -1,0 +1,74 @@
+package hatest_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/espcam-bridge/espcam-bridge/bridge/fakecam"
+)
+
+const many = 50
+
+// fifty replaces the house's cameras by fifty with everything, and starts Home
+// Assistant again: 10 s after it runs, every entity is right.
+func (h *house) fifty() {
+	for name := range h.cameras {
+		h.unplug(name)
+	}
+	h.bridge.end(h, syscall.SIGTERM)
+	var names []string
+	for i := range many {
+		names = append(names, fmt.Sprintf("cam%02d", i))
+	}
+	h.bridge, h.api = newBridge(h, h.bridge.name, h.port, names)
+	h.startBridge()
+	film, err := fakecam.RenderLoop(fakecam.Config{Width: 160, Height: 120, FPS: 2, Plan: fakecam.Still}, 2)
+	if err != nil {
+		h.Fatal(err)
+	}
+	for i, name := range names {
+		h.plug(name, fakecam.Config{Loop: film, FPS: 2, Stats: 2 * time.Second, Seed: uint64(i)})
+	}
+	eventually(h, "all are announced", func() bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return at(h.mqtt.document("espcam_"+n), "components", "rssi") == nil })
+	})
+	h.ha.stop(h)
+	since := h.ha.start(h)
+	var wrong []string
+	took, ok := within(patience, func() bool {
+		wrong = h.wrongOfMany(names)
+		return len(wrong) == 0
+	})
+	if !ok {
+		h.Errorf("never right: %v", wrong[:min(10, len(wrong))])
+	}
+	if took = time.Since(since); took > bound {
+		h.Errorf("it took %v until Home Assistant's picture of %d cameras was right", took, many)
+	}
+	h.figure("%d cameras, %d entities: right %.1f s after Home Assistant runs", many, len(h.ha.ours(h, "espcam_cam")), took.Seconds())
+}
+
+// wrongOfMany lists what is not right of the cameras, by all that they are set to.
+func (h *house) wrongOfMany(names []string) (wrong []string) {
+	entities := map[string]int{}
+	for _, e := range h.ha.ours(h, "espcam_cam") {
+		camera, _, _ := strings.Cut(strings.TrimPrefix(e.Unique, "espcam_"), "_")
+		entities[camera]++
+		if e.Disabled == "" && (e.State == "unavailable" || !e.known || e.State == "unknown" && e.domain() == "sensor" && !empty(e)) {
+			wrong = append(wrong, e.Unique+" is "+e.State)
+		}
+	}
+	for _, n := range names {
+		parts, _ := h.mqtt.document("espcam_" + n)["components"].(object)
+		if entities[n] != len(parts) {
+			wrong = append(wrong, fmt.Sprintf("%s has %d entities of %d", n, entities[n], len(parts)))
+		}
+		if h.shown(n) == "" {
+			wrong = append(wrong, n+" has no picture")
+		}
+	}
+	return wrong
+}
