@@ -24,6 +24,7 @@ type Demo struct {
 	MQTT    string // the same for MQTT and 1883
 	Version string
 	Log     *slog.Logger
+	Level   *slog.LevelVar // of Log; nil: it cannot be changed
 }
 
 // LogConfig is what the demo logs: its output is for people who look around, so
@@ -55,7 +56,7 @@ func (d *Demo) Run(ctx context.Context, ready func(*App)) error {
 	if err != nil {
 		return err
 	}
-	a, err := New(ctx, cfg, Options{Version: d.Version, Log: d.Log})
+	a, err := New(ctx, cfg, Options{Version: d.Version, Log: d.Log, Level: d.Level})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func (c *Client) Document(cam bridge.Camera) []byte {
 }
 
 // BridgeDocument is what is announced for the bridge.
-func (c *Client) BridgeDocument() []byte { return encode(c.bridgeDocument()) }
+func (c *Client) BridgeDocument() []byte { return encode(c.bridgeDocument(c.bridgeComponents())) }
 
 // States are the values of a camera's settings by topic, and its telemetry and
 // facts.

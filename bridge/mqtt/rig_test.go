@@ -280,7 +280,7 @@ func (r *rig) known(ha *fakeha.HA) {
 	r.await("all states are known", func() bool {
 		return !slices.ContainsFunc(ha.Entities(), func(e fakeha.Entity) bool {
 			silent := []string{"camera", "button", "image", "event"}
-			return !e.Available || e.State == fakeha.Unknown && !slices.Contains(silent, e.Platform) && e.Key != "last_motion"
+			return !e.Available || e.State == fakeha.Unknown && !slices.Contains(silent, e.Platform) && !slices.Contains([]string{"last_motion", "last_error", "pan", "tilt"}, e.Key)
 		})
 	})
 }

@@ -21,7 +21,8 @@ func serveCommand(s *shared) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := app.New(c.Context(), cfg, app.Options{Version: version, Log: logger(cfg.Log, c.ErrOrStderr())})
+			log, level := logger(cfg.Log, c.ErrOrStderr())
+			a, err := app.New(c.Context(), cfg, app.Options{Version: version, Log: log, Level: level, Supervised: here().supervised()})
 			if err != nil {
 				return err
 			}
@@ -51,7 +52,8 @@ func demoCommand() *cobra.Command {
 		Short: "Run the bridge with four simulated cameras; nothing is kept, nothing leaves this machine",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			d.Version, d.Log = version, logger(d.LogConfig(), c.ErrOrStderr())
+			d.Version = version
+			d.Log, d.Level = logger(d.LogConfig(), c.ErrOrStderr())
 			err := d.Run(c.Context(), func(a *app.App) { welcome(c.OutOrStdout(), a) })
 			if bridge.CodeOf(err) == bridge.CodeInvalid {
 				return usage{err}
