@@ -1,6 +1,8 @@
 package hatest_test
 
 import (
+	"maps"
+	"os"
 	"slices"
 	"testing"
 )
@@ -9,6 +11,9 @@ import (
 func TestHomeAssistant(t *testing.T) {
 	h := open(t)
 	h.part(t, "entities", (*house).entities)
+	if os.Getenv("HATEST_SCREENSHOT") != "" { // only who wants a new picture for the README waits for a browser
+		h.part(t, "device page", (*house).devicePage)
+	}
 	h.part(t, "Home Assistant restarts", (*house).homeAssistantRestarts) // enables those that were disabled, too
 	h.part(t, "table", (*house).tables)
 	h.part(t, "fakeha is honest", (*house).fakeIsHonest)
@@ -33,18 +38,25 @@ func TestHomeAssistant(t *testing.T) {
 // devices of the house, by kind of camera.
 var devices = []string{"espcam_bridge", "espcam_gate", "espcam_porch", "espcam_yard"}
 
-// entities waits for the devices, notes what was enabled at first, and enables the
-// rest: it lives after the next start.
+// entities waits for the devices, and until what is enabled from the beginning has
+// states.
 func (h *house) entities() {
 	h.enabled = map[string]bool{}
 	for _, d := range devices {
 		h.complete(d)
-		list := h.ha.ours(h, d+"_")
-		for _, e := range list {
+		for _, e := range h.ha.ours(h, d+"_") {
 			h.enabled[e.Unique] = e.Disabled == ""
 		}
-		h.ha.enable(h, list)
 	}
+	h.whole("all have states", h.atFirst)
+}
+
+// atFirst is the view without what is not enabled by default.
+func (h *house) atFirst() view {
+	h.Helper()
+	v := h.view()
+	maps.DeleteFunc(v, func(unique, _ string) bool { return !h.enabled[unique] })
+	return v
 }
 
 // complete waits until every part that the document names is an entity.

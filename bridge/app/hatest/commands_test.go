@@ -2,6 +2,7 @@ package hatest_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,10 +33,10 @@ func (h *house) operate(camera, key, service string, data object) {
 
 // order is a service call, and what must come of it.
 type order struct {
-	key, service string
-	data         object
-	state        string // in Home Assistant; "" is not asked for
-	value        any    // in the camera
+	device, key, service string
+	data                 object
+	state                string // in Home Assistant
+	value                any    // in the camera
 }
 
 // commands operates every entity of the camera that can be: each order reaches the
@@ -43,7 +44,7 @@ type order struct {
 func (h *house) commands() {
 	var took []time.Duration
 	for range 3 {
-		for _, e := range h.ha.ours(h, "espcam_porch_") {
+		for _, e := range append(h.ha.ours(h, "espcam_porch_"), h.ha.ours(h, "espcam_bridge_")...) {
 			for _, o := range orders(e) {
 				if d := h.obeys(o); d > 0 {
 					took = append(took, d)
@@ -58,38 +59,45 @@ func (h *house) commands() {
 		h.Errorf("p99 from a service call to the state is %v", p99)
 	}
 	h.buttons()
+	h.privacy()
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // orders are what one can do with an entity.
 func orders(e entity) (out []order) {
-	key := e.short()
+	device, key, _ := strings.Cut(strings.TrimPrefix(e.Unique, "espcam_"), "_")
+	add := func(service string, data object, state string, value any) {
+		out = append(out, order{device, key, service, data, state, value})
+	}
 	switch e.domain() {
 	case "switch":
-		for _, on := range []bool{false, true, false} {
-			out = append(out, order{key, map[bool]string{true: "switch.turn_on", false: "switch.turn_off"}[on], nil, map[bool]string{true: "on", false: "off"}[on], on})
+		if key == "enabled" {
+			return nil // see privacy
 		}
-		if key == "enabled" || key == "motion_detection" {
-			out = out[:2] // and stays on
-		}
+		add("switch.turn_off", nil, "off", false)
+		add("switch.turn_on", nil, "on", true)
+		add("switch.turn_off", nil, "off", false)
+		add("switch.toggle", nil, "on", true)
 	case "number":
 		lo, hi := e.Attributes["min"].(float64), e.Attributes["max"].(float64)
 		for _, v := range []int{int(lo), int(hi), int(lo+hi) / 2} {
-			out = append(out, order{key, "number.set_value", object{"value": v}, strconv.Itoa(v), v})
+			add("number.set_value", object{"value": v}, strconv.Itoa(v), v)
 		}
 	case "select":
 		options, _ := e.Attributes["options"].([]any)
 		for _, o := range append(slices.Clone(options[1:min(4, len(options))]), options[0]) {
-			out = append(out, order{key, "select.select_option", object{"option": o}, text(o), o})
+			add("select.select_option", object{"option": o}, text(o), o)
 		}
 	case "text":
 		for _, v := range []string{"Hello", "Grüße {{ 1 }}", ""} {
-			out = append(out, order{key, "text.set_value", object{"value": v}, v, v})
+			add("text.set_value", object{"value": v}, v, v)
 		}
 	case "light":
-		out = append(out, order{key, "light.turn_on", object{"brightness": 128}, "on", 128}, order{key, "light.turn_off", nil, "off", 0},
-			order{key, "light.turn_on", nil, "on", 128}, order{key, "light.turn_off", nil, "off", 0})
+		add("light.turn_on", object{"brightness": 128}, "on", 128)
+		add("light.turn_off", nil, "off", 0)
+		add("light.turn_on", nil, "on", 128)
+		add("light.turn_off", nil, "off", 0)
 	}
 	return out
 }
@@ -105,7 +113,7 @@ func (o order) is(s state) bool {
 // before.
 func (h *house) obeys(o order) time.Duration {
 	h.Helper()
-	id := h.id("porch", o.key)
+	id := h.id(o.device, o.key)
 	same := o.is(h.ha.state(id))
 	began := time.Now()
 	h.ha.service(h, o.service, id, o.data)
@@ -130,6 +138,9 @@ func (h *house) obeys(o order) time.Duration {
 // inCamera reports whether the order is in force there; what is the bridge's own is
 // asked of the bridge.
 func (h *house) inCamera(o order) bool {
+	if o.device == "bridge" {
+		return h.inBridge(o)
+	}
 	report := h.cameras["porch"].Report()
 	for _, p := range bridge.Properties() {
 		if p.Topic == o.key {
@@ -139,8 +150,6 @@ func (h *house) inCamera(o order) bool {
 	switch o.key {
 	case "pan", "tilt":
 		return h.did("porch", o.key, o.value)
-	case "enabled":
-		return report.Settings["stream"] == o.value
 	}
 	c := h.api.call(h, "GET", "/api/v1/cameras/porch", nil)
 	own := map[string]any{
@@ -166,35 +175,73 @@ func (h *house) did(camera, action string, angle any) bool {
 	return false
 }
 
+// inBridge asks the log, which is all that shows what these do.
+func (h *house) inBridge(o order) bool {
+	switch o.key {
+	case "permit_join", "log_level":
+		list := h.mqtt.since(time.Time{}, "espcam/bridge/"+o.key)
+		return len(list) > 0 && strings.EqualFold(list[len(list)-1].payload, o.state)
+	}
+	h.Fatalf("nobody knows what %s does", o.key)
+	return false
+}
+
 // buttons presses all of them.
 func (h *house) buttons() {
+	announced := func() int { return len(h.mqtt.since(time.Time{}, "homeassistant/device/espcam_porch/config")) }
+	documents, began := announced(), time.Now()
 	pressed := map[string]func() bool{
-		"snapshot": func() bool { return h.acted("porch", "snapshot") },
-		"identify": func() bool { return h.acted("porch", "identify") },
-		"restart":  func() bool { return h.cameras["porch"].Report().Boots == 1 },
+		"porch_snapshot":    func() bool { return len(h.mqtt.since(began, "espcam/porch/image")) > 0 },
+		"porch_identify":    h.identified,
+		"porch_restart":     func() bool { return h.cameras["porch"].Report().Boots == 1 },
+		"bridge_rediscover": func() bool { return announced() > documents },
+		"bridge_restart":    h.bridge.ended,
 	}
-	for _, e := range h.ha.ours(h, "espcam_porch_") {
+	for _, e := range append(h.ha.ours(h, "espcam_porch_"), h.ha.ours(h, "espcam_bridge_")...) {
+		name := strings.TrimPrefix(e.Unique, "espcam_")
 		if e.domain() != "button" {
 			continue
 		}
-		happens := pressed[e.short()]
+		happens := pressed[name]
 		if happens == nil {
-			h.Fatalf("nobody knows what the button %s does", e.short())
+			h.Fatalf("nobody knows what the button %s does", name)
 		}
-		h.operate("porch", e.short(), "button.press", nil)
-		if took := eventually(h, e.short()+" reaches the camera", happens); took > 2*time.Second {
-			h.Errorf("%s took %v", e.short(), took)
+		h.ha.service(h, "button.press", e.ID, nil)
+		if took := eventually(h, name+" is obeyed", happens); took > 2*time.Second {
+			h.Errorf("%s took %v", name, took)
 		}
-		delete(pressed, e.short())
+		delete(pressed, name)
 	}
 	if len(pressed) > 0 {
-		h.Errorf("there are no buttons for %v", pressed)
+		h.Errorf("there are no buttons for %v", slices.Collect(maps.Keys(pressed)))
 	}
+	h.startBridge() // as its supervisor does
+	h.steady()
 }
 
-func (h *house) acted(camera, action string) bool {
-	return slices.ContainsFunc(h.cameras[camera].Report().Commands, func(c fakecam.Command) bool {
+// identified reports whether the camera was told to blink.
+func (h *house) identified() bool {
+	return slices.ContainsFunc(h.cameras["porch"].Report().Commands, func(c fakecam.Command) bool {
 		do, ok := c.Message.(wire.Do)
-		return ok && do.Action == action && c.Result.OK
+		return ok && do.Action == "identify" && c.Result.OK
 	})
+}
+
+// privacy switches the camera off: it is told to send nothing, and all of it is
+// unavailable but the switch. Then it comes back.
+func (h *house) privacy() {
+	id := h.id("porch", "enabled")
+	sends := func() bool { return h.cameras["porch"].Report().Settings["stream"] == true }
+	real := h.shown("porch")
+	h.ha.service(h, "switch.turn_off", id, nil)
+	eventually(h, "the camera is told to send nothing", func() bool { return !sends() })
+	eventually(h, "Home Assistant knows", func() bool {
+		return h.ha.state(id).State == "off" && h.ha.state(h.id("porch", "motion")).State == "unavailable"
+	})
+	eventually(h, "Home Assistant shows a placeholder", func() bool { p := h.shown("porch"); return p != "" && p != real && len(p) != len(real) })
+	h.ha.service(h, "switch.turn_on", id, nil)
+	eventually(h, "the camera sends again", sends)
+	began := time.Now()
+	eventually(h, "Home Assistant has it again", func() bool { return h.ha.state(id).State == "on" && h.fresh("porch", began) })
+	h.steady()
 }

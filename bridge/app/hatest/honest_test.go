@@ -101,6 +101,8 @@ func plain(e entity) string {
 		return ""
 	case d == "number":
 		return number(e.State)
+	case e.Class == "timestamp":
+		return instant(e.State)
 	case d == "light" && e.State == "on" && e.Attributes["brightness"] != nil:
 		return fmt.Sprint("on ", e.Attributes["brightness"])
 	}
@@ -120,10 +122,17 @@ func number(s string) string {
 	return s
 }
 
+func instant(s string) string {
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return at.UTC().Format(time.RFC3339)
+	}
+	return s
+}
+
 // fakeSeen is what the fake one shows, in the same words.
 func fakeSeen(list []fakeha.Entity) (out []string) {
 	for _, f := range list {
-		e := entity{ID: f.Platform + ".x", Unique: f.UniqueID, state: state{State: f.State}}
+		e := entity{ID: f.Platform + ".x", Unique: f.UniqueID, Class: text(f.Config["device_class"]), state: state{State: f.State}}
 		if s, err := strconv.Unquote(f.State); err == nil && f.Platform == "text" {
 			e.State = s
 		}

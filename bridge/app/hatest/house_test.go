@@ -97,7 +97,7 @@ func newBridge(t testing.TB, binary string, broker int, cameras []string) (*prog
 	}
 	file := filepath.Join(dir, "bridge.yaml")
 	write(t, file, text)
-	p := &program{name: binary, args: []string{"serve", "--config", file}}
+	p := &program{name: binary, args: []string{"serve", "--config", file}, env: []string{"SUPERVISOR_ENABLED=1"}} // we start it again
 	t.Cleanup(func() { p.end(t, syscall.SIGTERM) })
 	return p, &client{base: fmt.Sprintf("http://127.0.0.1:%d", port), token: adminToken}
 }
@@ -155,7 +155,7 @@ func kinds(s *street, clip string) map[string]fakecam.Config {
 			Plan: fakecam.Motion, Scene: 2, Width: 160, Height: 120, FPS: 10, Clock: s.now, Stats: time.Second,
 		},
 		"gate": { // a few things
-			Clip: clip, FPS: 5, Stats: time.Second, Seed: 2, Caps: &bridge.Capabilities{LED: 1},
+			Clip: clip, FPS: 5, Stats: time.Second, Seed: 2, Caps: &bridge.Capabilities{LED: 100},
 		},
 		"yard": { // old firmware, which can only send pictures
 			Dialect: string(bridge.StreamHub), Room: "yard", App: "live", Width: 160, Height: 120, FPS: 5, Plan: fakecam.Still, Stats: time.Second, Seed: 3,

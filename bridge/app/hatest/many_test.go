@@ -57,7 +57,7 @@ func (h *house) wrongOfMany(names []string) (wrong []string) {
 	for _, e := range h.ha.ours(h, "espcam_cam") {
 		camera, _, _ := strings.Cut(strings.TrimPrefix(e.Unique, "espcam_"), "_")
 		entities[camera]++
-		if e.Disabled == "" && (e.State == "unavailable" || !e.known || e.State == "unknown" && e.domain() == "sensor" && !empty(e)) {
+		if e.Disabled == "" && (e.State == "unavailable" || !e.known || e.State == "unknown" && e.domain() == "sensor" && !silent(e.Unique)) {
 			wrong = append(wrong, e.Unique+" is "+e.State)
 		}
 	}

@@ -68,6 +68,16 @@ func (p *program) start(t testing.TB) {
 	}()
 }
 
+// ended reports whether the program ended by itself.
+func (p *program) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // end sends a signal and waits. It does nothing if the program does not run.
 func (p *program) end(t testing.TB, sig syscall.Signal) {
 	t.Helper()

@@ -24,11 +24,13 @@ func (h *house) view() view {
 	v := view{}
 	for _, e := range h.ha.ours(h, "espcam_") {
 		switch {
+		case e.domain() == "text" && e.known && e.State == "":
+			v[e.Unique] = "an empty text"
 		case slices.Contains(lasting, e.domain()):
 			v[e.Unique] = e.State
 		case e.State == "unavailable":
 			v[e.Unique] = "unavailable"
-		case e.domain() == "sensor" && e.State == "unknown" && !empty(e):
+		case e.domain() == "sensor" && e.State == "unknown" && !silent(e.Unique):
 			v[e.Unique] = "unknown"
 		default:
 			v[e.Unique] = "there"
@@ -37,8 +39,11 @@ func (h *house) view() view {
 	return v
 }
 
-// empty are sensors that have nothing to say as long as nothing happened.
-func empty(e entity) bool { return e.short() == "last_motion" || e.short() == "last_error" }
+// silent reports whether the entity has nothing to say as long as nothing happened:
+// where a servo stands is not known before it was moved.
+func silent(unique string) bool {
+	return slices.ContainsFunc([]string{"_last_motion", "_last_error", "_pan", "_tilt"}, func(key string) bool { return strings.HasSuffix(unique, key) })
+}
 
 // without is what must be seen while cameras are away.
 func (v view) without(cameras ...string) view {
@@ -115,19 +120,31 @@ func (h *house) noGhosts() {
 	}
 }
 
+// whole waits until nothing is missing.
+func (h *house) whole(what string, look func() view) {
+	h.Helper()
+	var missing []string
+	if _, ok := within(patience, func() bool { missing = look().missing(); return len(missing) == 0 }); !ok {
+		h.Fatalf("never: %s: %s", what, strings.Join(missing, "; "))
+	}
+}
+
 // steady is the view before a part begins.
 func (h *house) steady() (v view) {
 	h.Helper()
-	eventually(h, "all is well", func() bool {
-		v = h.view()
-		return !v.missing() && v["espcam_porch_motion"] == "off"
-	})
+	h.whole("all is well", func() view { v = h.view(); return v })
+	eventually(h, "nothing moves", func() bool { v = h.view(); return v["espcam_porch_motion"] != "on" })
 	return v
 }
 
-// missing reports whether there is anything without a state.
-func (v view) missing() bool {
-	return slices.ContainsFunc(slices.Collect(maps.Values(v)), func(s string) bool { return s == "" || s == "unavailable" || s == "unknown" })
+// missing lists what has no state.
+func (v view) missing() (out []string) {
+	for _, unique := range slices.Sorted(maps.Keys(v)) {
+		if s := v[unique]; s == "" || s == "unavailable" || s == "unknown" && !silent(unique) {
+			out = append(out, fmt.Sprintf("%s is %q", unique, s))
+		}
+	}
+	return out
 }
 
 // set changes a setting through the bridge.
@@ -138,17 +155,13 @@ func (h *house) set(camera string, settings object) {
 
 // homeAssistantRestarts: what was enabled meanwhile lives afterwards.
 func (h *house) homeAssistantRestarts() {
-	var before view
-	eventually(h, "what was enabled from the beginning has states", func() bool {
-		before = h.view()
-		maps.DeleteFunc(before, func(unique, _ string) bool { return !h.enabled[unique] })
-		return !before.missing()
-	})
+	before := h.atFirst()
+	h.ha.enable(h, h.ha.ours(h, "espcam_"))
 	h.ha.stop(h)
 	h.set("gate", object{"quality": 23})
 	since := h.ha.start(h)
 	var want view
-	eventually(h, "what was enabled since is there", func() bool { want = h.view(); return !want.missing() })
+	h.whole("what was enabled since is there", func() view { want = h.view(); return want })
 	maps.Copy(want, before)
 	want["espcam_gate_jpeg_quality"] = "23"
 	h.becomes(want, since)
