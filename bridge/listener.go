@@ -17,6 +17,7 @@ type Notice struct {
 	Message  string // a sentence that says what to do
 	Property string // the setting or action it is about, by wire name; may be empty
 	Value    string // what was asked for; may be empty
+	Told     bool   // MQTT has it already
 }
 
 // News is what changed since a listener last asked.

@@ -425,17 +425,23 @@ func (f *Fleet) changedLocked(id string) {
 	}
 }
 
-// notify tells listeners and the log of a fault, or of good news.
-func (f *Fleet) notify(n bridge.Notice) {
+// Tell tells listeners what went wrong elsewhere, such as a command over MQTT that
+// was refused.
+func (f *Fleet) Tell(n bridge.Notice) {
 	n.Time = time.Now()
-	if n.Code == "" {
-		f.log.Info(n.Message, "camera", n.Camera)
-	} else {
-		f.log.Warn(n.Message, "camera", n.Camera, "code", n.Code)
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for l := range f.listeners {
 		l.Notify(n)
 	}
+}
+
+// notify tells listeners and the log of a fault, or of good news.
+func (f *Fleet) notify(n bridge.Notice) {
+	if n.Code == "" {
+		f.log.Info(n.Message, "camera", n.Camera)
+	} else {
+		f.log.Warn(n.Message, "camera", n.Camera, "code", n.Code)
+	}
+	f.Tell(n)
 }

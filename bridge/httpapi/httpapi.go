@@ -96,6 +96,7 @@ type Control interface {
 	SetMotion(id string, in map[string]any) (bridge.Camera, error)
 	Rename(id, name string) error
 	SetEnabled(id string, on bool) error
+	SetHidden(id string, hidden bool) error // from Home Assistant
 	Remove(id string) error
 }
 

@@ -56,6 +56,7 @@ func table() []entry {
 		{on: "PATCH /api/v1/cameras/{camera}", role: bridge.Operator, scope: oneCamera, serve: (*Server).patchCamera, fields: adminFields()},
 		{on: "DELETE /api/v1/cameras/{camera}", role: bridge.Admin, scope: oneCamera, serve: (*Server).deleteCamera},
 		{on: "POST /api/v1/cameras/{camera}/do", role: bridge.Operator, scope: oneCamera, serve: (*Server).doAction},
+		{on: "POST /api/v1/cameras/{camera}/rediscover", role: bridge.Admin, scope: oneCamera, serve: (*Server).rediscover},
 		{on: "GET /api/v1/cameras/{camera}/motion.png", role: bridge.Viewer, scope: oneCamera, serve: (*Server).motionPicture},
 		{on: "GET /api/v1/events", role: bridge.Viewer, serve: (*Server).listEvents},
 		{on: "GET /api/v1/events/{id}", role: bridge.Viewer, serve: (*Server).getEvent},

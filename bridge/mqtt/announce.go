@@ -109,7 +109,6 @@ func (c *Client) entry(cam bridge.Camera) *entry {
 		c.agenda.in(firstFigures, "figures/"+cam.ID, func() { c.figuresOf(cam.ID) })
 	}
 	e.camera = cam
-	e.unwanted = e.unwanted && !cam.Hidden // the fleet knows by now
 	if d := cam.BootedAt.Sub(e.booted); d > 5*time.Second || d < -5*time.Second {
 		e.booted = cam.BootedAt
 	}
@@ -145,7 +144,7 @@ func (c *Client) onNews(n bridge.News) {
 		c.onCamera(id)
 	}
 	for _, notice := range n.Notices {
-		if notice.Code != "" { // else it is good news
+		if notice.Code != "" && !notice.Told { // without a code it is good news
 			c.putError(fault{cmp.Or(notice.Camera, "bridge"), topicOf(notice.Property), notice.Value, notice.Code, notice.Message})
 		}
 	}
@@ -247,12 +246,15 @@ func (c *Client) onErased(topic string) {
 func (c *Client) hide(e *entry) {
 	id := e.camera.ID
 	e.unwanted = true
+	c.out.lose(c.topics.document(c.device(id)))
 	c.finish(e, c.deps.Clock.Now())
 	c.forgetParts(e, id)
 	c.clearLater(id)
 	c.ask(func() error { return c.deps.Fleet.SetHidden(id, true) }, func(err error) {
+		e.unwanted = false // from now on the fleet knows
+		c.onCamera(id)
 		if err != nil {
-			c.putError(fault{id, "", "", bridge.CodeOf(err), err.Error()})
+			c.complain(fault{id, "", "", bridge.CodeOf(err), err.Error()})
 		}
 	})
 }

@@ -75,7 +75,7 @@ func (c *Client) take(e *entry, property string, m incoming) {
 
 // refuse tells why, and what holds instead.
 func (c *Client) refuse(e *entry, j job, err error) {
-	c.putError(fault{e.camera.ID, j.property, j.text, bridge.CodeOf(err), err.Error()})
+	c.complain(fault{e.camera.ID, j.property, j.text, bridge.CodeOf(err), err.Error()})
 	c.echo(e, j)
 }
 

@@ -24,6 +24,7 @@ type fleet struct {
 	hold      chan struct{}
 	fail      error
 	permitted time.Duration
+	told      []bridge.Notice
 	asked     atomic.Int64 // calls of Camera
 }
 
@@ -235,6 +236,27 @@ func (f *fleet) change(id string, do func(*bridge.Camera)) {
 	for _, l := range f.listeners {
 		l.Changed(id)
 	}
+}
+
+// Tell is what the page hears.
+func (f *fleet) Tell(n bridge.Notice) {
+	f.mu.Lock()
+	f.told = append(f.told, n)
+	f.mu.Unlock()
+	f.notify(n)
+}
+
+// heard returns what the page was told of a camera.
+func (f *fleet) heard(camera string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []string
+	for _, n := range f.told {
+		if n.Camera == camera {
+			list = append(list, n.Message)
+		}
+	}
+	return list
 }
 
 func (f *fleet) notify(n bridge.Notice) {

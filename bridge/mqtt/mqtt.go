@@ -58,6 +58,7 @@ type Fleet interface {
 	Set(ctx context.Context, id string, s bridge.Settings) (bridge.Camera, error)
 	Do(ctx context.Context, id string, a bridge.Action) error
 	SetMotion(id string, in map[string]any) (bridge.Camera, error)
+	Tell(bridge.Notice)
 	SetEnabled(id string, on bool) error
 	SetHidden(id string, hidden bool) error
 	Rename(id, name string) error

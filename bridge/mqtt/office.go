@@ -70,7 +70,7 @@ func (c *Client) onBridgeCommand(property string, m incoming) {
 		c.counts.commands.Add(1)
 	}
 	if err := c.control(property, m); err != nil {
-		c.putError(fault{"bridge", property, m.text(), bridge.CodeOf(err), err.Error()})
+		c.complain(fault{"bridge", property, m.text(), bridge.CodeOf(err), err.Error()})
 	}
 	c.putOwn(true)
 }
@@ -162,7 +162,7 @@ func (c *Client) rediscover(camera string) error {
 			id := cam.ID
 			c.ask(func() error { return c.deps.Fleet.SetHidden(id, false) }, func(err error) {
 				if err != nil {
-					c.putError(fault{id, "", "", bridge.CodeOf(err), err.Error()})
+					c.complain(fault{id, "", "", bridge.CodeOf(err), err.Error()})
 				}
 			})
 		}

@@ -135,6 +135,15 @@ func (o *outbox) forget() {
 	o.given = map[string][]byte{}
 }
 
+// lose notes that the broker does not have a topic's value any more, and drops what
+// waits for it.
+func (o *outbox) lose(topic string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.states.drop(topic)
+	delete(o.given, topic)
+}
+
 // event takes a message that is sent once.
 func (o *outbox) event(m message) {
 	o.mu.Lock()

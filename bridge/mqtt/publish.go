@@ -119,6 +119,16 @@ type fault struct {
 	reason   string
 }
 
+// complain tells that a command failed: who sent it, and the page.
+func (c *Client) complain(f fault) {
+	c.putError(f)
+	n := bridge.Notice{Camera: f.camera, Code: f.code, Message: f.reason, Property: f.property, Value: shorten(f.value), Told: true}
+	if n.Camera == "bridge" {
+		n.Camera = ""
+	}
+	c.deps.Fleet.Tell(n)
+}
+
 // putError tells that a command failed, or that something is wrong. It is not
 // retained: who was not there did not ask. The newest one of all is, for those who
 // look later.

@@ -201,14 +201,18 @@ func (r *rig) bridge(cfg mqtt.Config, store *memory, f *fleet) *running {
 }
 
 // build makes a bridge that does not run yet.
-func (r *rig) build(cfg mqtt.Config, store *memory, f *fleet) *running {
+func (r *rig) build(cfg mqtt.Config, store *memory, f *fleet, change ...func(*mqtt.Deps)) *running {
 	r.Helper()
 	b := &running{fleet: f, watch: newWatch(), store: store, log: &lines{}}
-	c, err := mqtt.New(cfg, mqtt.Deps{
+	deps := mqtt.Deps{
 		Fleet: f, Pictures: f, Motion: b.watch, Store: store, Clock: r.clock, Rand: func() float64 { return 0.5 },
 		Placeholder: func(c bridge.Camera) []byte { return []byte("placeholder of " + c.ID) },
 		Log:         slog.New(slog.NewTextHandler(b.log, nil)),
-	})
+	}
+	for _, do := range change {
+		do(&deps)
+	}
+	c, err := mqtt.New(cfg, deps)
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -41,7 +41,7 @@ type HA struct {
 	topics   map[string][]*entity
 	devices  map[string]string // name by identifier
 	problems []string
-	deleting string            // the device that a person deleted last
+	deleting map[string]int    // ends of documents that a person's deletion made, and that did not come back yet
 	ghosts   map[string]string // devices that somebody is via, and nobody announced, with that somebody
 	registry map[string]string // platform by unique id, over restarts
 }
@@ -57,7 +57,7 @@ type Device struct{ ID, Name string }
 
 // Start runs a Home Assistant on a broker. The caller calls Stop.
 func Start(schema *Schema, broker, user, password string) (*HA, error) {
-	h := &HA{broker: broker, user: user, password: password, schema: schema, registry: map[string]string{}, ghosts: map[string]string{}}
+	h := &HA{broker: broker, user: user, password: password, schema: schema, registry: map[string]string{}, deleting: map[string]int{}, ghosts: map[string]string{}}
 	return h, h.boot()
 }
 
@@ -111,7 +111,9 @@ func (h *HA) Delete(device string) {
 			topics = append(topics, e.document)
 		}
 	}
-	h.deleting = device
+	for _, t := range topics {
+		h.deleting[t]++
+	}
 	h.mu.Unlock()
 	for _, t := range topics {
 		h.client.Publish(t, 0, true, "")
@@ -220,12 +222,14 @@ func (h *HA) discover(topic string, parts []string, payload []byte) []string {
 	case parts[0] != "device":
 		h.problem("WARNING %s: the bridge speaks device discovery only", topic)
 		return nil
-	case len(payload) == 0 && !known && h.deleting != "" && strings.Contains(topic, "/"+h.deleting+"/"):
-		return nil // it warns of its own messages; those are known
+	case len(payload) == 0 && !known && h.deleting[topic] > 0:
+		h.deleting[topic]-- // it warns of its own messages; those are known
+		return nil
 	case len(payload) == 0 && !known:
 		h.problem("WARNING No device components to cleanup for %s", topic)
 		return nil
 	case len(payload) == 0:
+		h.deleting[topic] = max(0, h.deleting[topic]-1)
 		delete(h.docs, topic)
 		for _, id := range old.device.Identifiers {
 			delete(h.devices, id)
