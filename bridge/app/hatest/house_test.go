@@ -152,7 +152,7 @@ func open(t *testing.T) *house {
 func kinds(s *street, clip string) map[string]fakecam.Config {
 	return map[string]fakecam.Config{
 		"porch": { // everything that a board can have
-			Plan: fakecam.Motion, Scene: 2, Width: 160, Height: 120, FPS: 10, Clock: s.now, Stats: time.Second,
+			Full: true, Plan: fakecam.Motion, Scene: 2, Width: 160, Height: 120, FPS: 10, Clock: s.now, Stats: time.Second,
 		},
 		"gate": { // a few things
 			Clip: clip, FPS: 5, Stats: time.Second, Seed: 2, Caps: &bridge.Capabilities{LED: 100},

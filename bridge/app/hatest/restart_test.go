@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// all cameras of the house.
+var all = []string{"gate", "porch", "yard"}
+
 // bound is how long Home Assistant's picture may be wrong after a restart.
 const bound = 10 * time.Second
 
@@ -77,33 +80,34 @@ func (v view) differs(o view) (out []string) {
 	return out[:min(12, len(out))]
 }
 
-// becomes waits until Home Assistant shows that, and a fresh picture of each camera
-// that is there; since is when the time begins to run.
-func (h *house) becomes(want view, since time.Time) {
+// becomes waits until Home Assistant shows that, and a picture of each camera named
+// that was sent since then; that is when the time begins to run.
+func (h *house) becomes(want view, since time.Time, fresh ...string) {
 	h.Helper()
-	var wrong []string
-	deadline := time.Now().Add(patience)
-	for ; ; <-time.After(50 * time.Millisecond) {
+	var wrong, last []string
+	_, ok := within(patience, func() bool {
 		if wrong = want.differs(h.view()); len(wrong) == 0 {
-			wrong = h.stale(want, since)
+			wrong = h.stale(fresh, since)
 		}
-		if len(wrong) == 0 || time.Now().After(deadline) {
-			break
+		if len(wrong) > 0 {
+			last = wrong
 		}
-	}
+		return len(wrong) == 0
+	})
 	took := time.Since(since)
-	if len(wrong) > 0 {
+	if !ok {
 		h.Errorf("never right: %s", strings.Join(wrong, "; "))
 	} else if h.figure("right after %.1f s", took.Seconds()); took > bound {
-		h.Errorf("it took %v until Home Assistant's picture was right", took)
+		h.Errorf("it took %v until Home Assistant's picture was right; the last that was wrong: %s", took, strings.Join(last, "; "))
 	}
 	h.noGhosts()
 }
 
-// stale lists the cameras that no picture came from since then.
-func (h *house) stale(want view, since time.Time) (out []string) {
-	for name := range h.cameras {
-		if want["espcam_"+name+"_connection"] == "on" && !h.fresh(name, since) {
+// stale lists the cameras that Home Assistant shows no picture of that was sent since
+// then.
+func (h *house) stale(cameras []string, since time.Time) (out []string) {
+	for _, name := range cameras {
+		if !h.fresh(name, since) {
 			out = append(out, name+" has no fresh picture")
 		}
 	}
@@ -164,13 +168,14 @@ func (h *house) homeAssistantRestarts() {
 	h.whole("what was enabled since is there", func() view { want = h.view(); return want })
 	maps.Copy(want, before)
 	want["espcam_gate_jpeg_quality"] = "23"
-	h.becomes(want, since)
+	h.becomes(want, since, all...)
 }
 
 // brokerLines are what Home Assistant says when its broker goes.
 var brokerLines = []string{
 	"Disconnected from MQTT server", "Error returned from MQTT server", "Failed to connect to MQTT server",
 	"_async_resubscribe_and_publish_birth_message", // it died while it was told so
+	"failed to receive on socket",
 }
 
 // reconnected waits until Home Assistant has noticed that the broker went, and is
@@ -182,8 +187,7 @@ func (h *house) reconnected(gone time.Time, back func()) time.Time {
 	back()
 	h.listens()
 	eventually(h, "Home Assistant is with the broker again", func() bool { return h.ha.state(id).State != "unavailable" })
-	all := h.ha.since(gone, id)
-	for _, c := range all {
+	for _, c := range h.ha.since(gone, id) {
 		if c.State != "unavailable" {
 			return c.at
 		}
@@ -205,21 +209,20 @@ func (h *house) brokerEnds(sig syscall.Signal) {
 		h.broker.start(h)
 	})
 	want["espcam_gate_jpeg_quality"] = "31"
-	h.becomes(want, since)
+	h.becomes(want, since, all...)
 }
 
 func (h *house) bridgeRestarts() {
 	want := h.steady()
 	h.bridge.end(h, syscall.SIGTERM)
 	eventually(h, "the bridge is missed", func() bool { return h.ha.state(h.id("bridge", "connection")).State == "off" })
-	all := want.without("porch", "gate", "yard")
 	for _, e := range h.ha.ours(h, "espcam_") {
-		if wanted := all[e.Unique]; e.short() != "connection" && e.State != "unavailable" {
-			h.Errorf("while the bridge is away, %s is %s (%s)", e.Unique, e.State, wanted)
+		if e.short() != "connection" && e.State != "unavailable" {
+			h.Errorf("while the bridge is away, %s is %s", e.Unique, e.State)
 		}
 	}
 	h.startBridge()
-	h.becomes(want, time.Now())
+	h.becomes(want, time.Now(), all...)
 }
 
 // bridgeIsKilled while something moves: nobody tells the end.
@@ -230,7 +233,7 @@ func (h *house) bridgeIsKilled() {
 	h.bridge.end(h, syscall.SIGKILL)
 	eventually(h, "the bridge is missed", func() bool { return h.ha.state(h.id("bridge", "connection")).State == "off" })
 	h.startBridge()
-	h.becomes(want, time.Now())
+	h.becomes(want, time.Now(), all...)
 }
 
 func (h *house) cameraGoesAndComes() {
@@ -238,7 +241,7 @@ func (h *house) cameraGoesAndComes() {
 	h.unplug("gate")
 	h.becomes(want.without("gate"), time.Now())
 	h.plug("gate", h.kinds["gate"])
-	h.becomes(want, time.Now())
+	h.becomes(want, time.Now(), "gate")
 }
 
 func (h *house) killedWhileAway() {
@@ -247,9 +250,9 @@ func (h *house) killedWhileAway() {
 	h.bridge.end(h, syscall.SIGKILL)
 	h.unplug("gate")
 	h.startBridge()
-	h.becomes(want.without("gate"), h.ha.start(h))
+	h.becomes(want.without("gate"), h.ha.start(h), "porch", "yard")
 	h.plug("gate", h.kinds["gate"])
-	h.becomes(want, time.Now())
+	h.becomes(want, time.Now(), "gate")
 }
 
 // powerFails: everything ends at once, and comes back in the worst order.
@@ -272,5 +275,5 @@ func (h *house) powerFails() {
 		s := h.ha.state(id).State
 		return s != "" && s != "unavailable"
 	})
-	h.becomes(want, time.Now())
+	h.becomes(want, time.Now(), all...)
 }
