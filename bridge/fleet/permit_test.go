@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
@@ -11,7 +12,7 @@ import (
 
 // TestPermitJoin: who comes in while unknown cameras may, and who does not.
 func TestPermitJoin(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, fleet.Config{MaxCameras: 4})
 		if _, err := w.Add("porch", "Front", ""); err != nil {
 			t.Fatal(err)
@@ -96,7 +97,7 @@ func TestPermitJoin(t *testing.T) {
 
 // TestHidden: that a camera is not wanted in Home Assistant is kept.
 func TestHidden(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, fleet.Config{})
 		if _, err := w.Add("porch", "", ""); err != nil {
 			t.Fatal(err)
@@ -126,7 +127,7 @@ func TestHidden(t *testing.T) {
 
 // TestAngles: where a camera was turned to holds until it boots.
 func TestAngles(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, fleet.Config{})
 		d := &device{}
 		s := w.connect("porch", d)
@@ -151,7 +152,7 @@ func TestAngles(t *testing.T) {
 
 // TestNoSnapshotOfADisabledCamera: privacy has no exception.
 func TestNoSnapshotOfADisabledCamera(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, fleet.Config{})
 		d := &device{}
 		w.connect("porch", d)

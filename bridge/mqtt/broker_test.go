@@ -172,6 +172,7 @@ type proxy struct {
 	conns  []net.Conn
 	closed bool
 	wg     sync.WaitGroup
+	slow   time.Duration // for each 32 KiB to the broker
 	frozen chan struct{} // closed by freeze
 	end    chan struct{} // closed by cut
 }
@@ -204,12 +205,12 @@ func (p *proxy) accept() {
 		if !p.keep(c, up) {
 			return
 		}
-		p.wg.Go(func() { p.pass(up, c) })
-		p.wg.Go(func() { p.pass(c, up) })
+		p.wg.Go(func() { p.pass(up, c, p.slow) })
+		p.wg.Go(func() { p.pass(c, up, 0) })
 	}
 }
 
-func (p *proxy) pass(to, from net.Conn) {
+func (p *proxy) pass(to, from net.Conn, slow time.Duration) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 32<<10)
@@ -222,7 +223,7 @@ func (p *proxy) pass(to, from net.Conn) {
 		case <-p.frozen:
 			<-p.end
 			return
-		default:
+		case <-time.After(slow):
 		}
 		if _, err := to.Write(buf[:n]); err != nil {
 			return

@@ -9,6 +9,9 @@ import (
 // AnswerWithin sets how long a probe waits for a rival.
 func (c *Client) AnswerWithin(d time.Duration) { c.answerTime = d }
 
+// AcknowledgeWithin sets how long the broker may take for a message.
+func (c *Client) AcknowledgeWithin(d time.Duration) { c.ackTime = d }
+
 // Document is what is announced for a camera.
 func (c *Client) Document(cam bridge.Camera) []byte {
 	e := c.entry(cam)

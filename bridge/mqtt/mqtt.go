@@ -131,6 +131,7 @@ type Client struct {
 	random func() float64
 
 	answerTime time.Duration // how long a probe waits for a rival's answer
+	ackTime    time.Duration // how long the broker may take to acknowledge a message
 
 	// Locked by themselves.
 	out    *outbox
@@ -179,7 +180,7 @@ func New(cfg Config, deps Deps) (*Client, error) {
 		cfg: cfg, deps: deps, random: deps.Rand, started: deps.Clock.Now(),
 		topics: topics{base: cfg.BaseTopic, discovery: cfg.DiscoveryPrefix},
 		out:    newOutbox(), entries: map[string]*entry{}, macs: map[string]string{},
-		answerTime: answerTime, ended: map[string]int{},
+		answerTime: answerTime, ackTime: ackTimeout, ended: map[string]int{},
 		agenda: newAgenda(deps.Clock), log: newLimitedLog(deps.Log, deps.Clock),
 		opened: make(chan opening), results: make(chan func()),
 	}

@@ -325,8 +325,14 @@ type anyone struct {
 
 func (r *rig) anyone(filter string) *anyone {
 	r.Helper()
+	return r.anyoneAs("", "", filter)
+}
+
+func (r *rig) anyoneAs(user, password, filter string) *anyone {
+	r.Helper()
 	a := &anyone{rig: r}
 	a.client = paho.NewClient(paho.NewClientOptions().AddBroker(r.url()).SetClientID(fmt.Sprintf("any-%p", a)).
+		SetUsername(user).SetPassword(password).
 		SetProtocolVersion(4).SetAutoReconnect(false).SetWriteTimeout(5 * time.Second).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 			a.mu.Lock()

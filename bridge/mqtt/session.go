@@ -147,7 +147,7 @@ func (s *session) subscribe(qos byte, filters ...string) error {
 
 // wait waits for the broker's answer.
 func (s *session) wait(t paho.Token) error {
-	timer := time.NewTimer(ackTimeout)
+	timer := time.NewTimer(s.client.ackTime)
 	defer timer.Stop()
 	select {
 	case <-t.Done():
