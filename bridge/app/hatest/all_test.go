@@ -80,6 +80,11 @@ func (h *house) tables() {
 				h.Errorf("%s is still disabled", e.ID)
 			}
 		}
+		if size := h.mqtt.size("homeassistant/device/" + d + "/config"); size > 16<<10 {
+			h.Errorf("the document of %s has %d bytes", d, size)
+		} else {
+			h.figure("%s: %d entities in a document of %d bytes", d, len(list), size)
+		}
 	}
 	if n := len(h.ha.ours(h, "espcam_porch_")); n < 30 {
 		h.Errorf("a camera with everything has %d entities", n)

@@ -44,7 +44,7 @@ type order struct {
 func (h *house) commands() {
 	var took []time.Duration
 	for range 3 {
-		for _, e := range append(h.ha.ours(h, "espcam_porch_"), h.ha.ours(h, "espcam_bridge_")...) {
+		for _, e := range h.operable() {
 			for _, o := range orders(e) {
 				if d := h.obeys(o); d > 0 {
 					took = append(took, d)
@@ -60,6 +60,21 @@ func (h *house) commands() {
 	}
 	h.buttons()
 	h.privacy()
+}
+
+// operable are the entities of the camera with everything, and of the bridge, that
+// their documents give a topic for commands.
+func (h *house) operable() (out []entity) {
+	h.Helper()
+	for _, d := range []string{"espcam_porch", "espcam_bridge"} {
+		parts, _ := h.mqtt.document(d)["components"].(object)
+		for _, e := range h.ha.ours(h, d+"_") {
+			if at(parts, e.short(), "command_topic") != nil {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -197,14 +212,14 @@ func (h *house) buttons() {
 		"bridge_rediscover": func() bool { return announced() > documents },
 		"bridge_restart":    h.bridge.ended,
 	}
-	for _, e := range append(h.ha.ours(h, "espcam_porch_"), h.ha.ours(h, "espcam_bridge_")...) {
+	for _, e := range h.operable() {
 		name := strings.TrimPrefix(e.Unique, "espcam_")
-		if e.domain() != "button" {
+		if len(orders(e)) > 0 || e.short() == "enabled" {
 			continue
 		}
 		happens := pressed[name]
 		if happens == nil {
-			h.Fatalf("nobody knows what the button %s does", name)
+			h.Fatalf("nobody knows what %s does", name)
 		}
 		h.ha.service(h, "button.press", e.ID, nil)
 		if took := eventually(h, name+" is obeyed", happens); took > 2*time.Second {

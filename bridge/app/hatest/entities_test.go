@@ -113,17 +113,16 @@ func (h *homeAssistant) enable(t testing.TB, list []entity) {
 // table is what a person sees of a list of entities. enabled says which of them
 // were so at first.
 func table(list []entity, enabled map[string]bool) string {
-	rows := [][]string{{"platform", "key", "name", "class", "unit", "category", "enabled"}}
+	rows := [][]string{{"platform", "entity", "name", "class", "unit", "category", "enabled"}}
 	for _, e := range list {
-		name := e.Name
-		if name == "" {
-			name = "-"
-		}
-		row := []string{e.domain(), e.short(), name, e.Class, text(e.Attributes["unit_of_measurement"]), e.Category, map[bool]string{true: "yes", false: "no"}[enabled[e.Unique]]}
+		row := []string{e.domain(), e.ID, e.Name, e.Class, text(e.Attributes["unit_of_measurement"]), e.Category, map[bool]string{true: "yes", false: "no"}[enabled[e.Unique]]}
 		rows = append(rows, row)
 	}
 	var b strings.Builder
-	for _, row := range rows {
+	for i, row := range rows {
+		if i == 1 {
+			b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+		}
 		for i, cell := range row {
 			row[i] = cmp.Or(cell, "-")
 		}

@@ -69,10 +69,7 @@ type house struct {
 // keys of the cameras, as they stand in the configuration.
 func key(camera string) string { return "wsk_" + strings.Repeat(camera+"-", 24)[:40] }
 
-const (
-	adminToken  = "esb_admin-of-this-house"
-	viewerToken = "esb_viewer-of-this-house"
-)
+const adminToken = "esb_admin-of-this-house"
 
 // settings of the bridge: three kinds of cameras.
 const bridgeYAML = `name: home
@@ -81,7 +78,6 @@ http:
   listen: 127.0.0.1:%d
   tokens:
     - {name: test, token: %s, role: admin}
-    - {name: ha, token: %s, role: viewer}
 mqtt: {broker: "mqtt://127.0.0.1:%d"}
 motion: {off_delay: 1s}
 cameras:
@@ -91,7 +87,7 @@ cameras:
 func newBridge(t testing.TB, binary string, broker int, cameras []string) (*program, *client) {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
-	text := fmt.Sprintf(bridgeYAML, filepath.Join(dir, "data"), port, adminToken, viewerToken, broker)
+	text := fmt.Sprintf(bridgeYAML, filepath.Join(dir, "data"), port, adminToken, broker)
 	for _, c := range cameras {
 		text += fmt.Sprintf("  %s: {name: %s, key: %s}\n", c, cmp.Or(titles[c], c), key(c))
 	}

@@ -11,9 +11,11 @@ import (
 	"time"
 )
 
-// streamURL is what the README tells people to enter.
+// streamURL is what the page tells people to enter, with a new token.
 func (h *house) streamURL(camera string) string {
-	return h.api.base + "/live/live/" + camera + "/mjpeg?token=" + viewerToken
+	h.Helper()
+	minted := h.api.call(h, "POST", "/api/v1/stream-tokens", object{"name": "Home Assistant", "cameras": []string{camera}})
+	return h.api.base + "/live/live/" + camera + "/mjpeg?token=" + text(at(minted, "token"))
 }
 
 // live adds Home Assistant's own MJPEG camera: through its proxy come as many

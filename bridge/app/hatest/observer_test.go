@@ -66,6 +66,15 @@ func (o *observer) since(then time.Time, topic string) (out []message) {
 	return out
 }
 
+// size is that of the newest payload on a topic.
+func (o *observer) size(topic string) int {
+	list := o.since(time.Time{}, topic)
+	if len(list) == 0 {
+		return 0
+	}
+	return len(list[len(list)-1].payload)
+}
+
 // document is the newest document of a device; nil if it was withdrawn.
 func (o *observer) document(device string) (doc object) {
 	list := o.since(time.Time{}, "homeassistant/device/"+device+"/config")

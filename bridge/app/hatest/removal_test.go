@@ -1,19 +1,21 @@
 package hatest_test
 
 import (
+	"slices"
 	"syscall"
 	"time"
 )
 
-// removal adds a camera at run time. When its owner removes it from the bridge,
-// nothing is left anywhere; when he deletes it in Home Assistant, it stays away
-// until he wants it again.
+// removal adds a camera at run time. A new name changes no id. When its owner deletes
+// it in Home Assistant, it stays away until he wants it again; when he removes it from
+// the bridge, nothing is left anywhere.
 func (h *house) removal() {
 	data := at(h.api.call(h, "POST", "/api/v1/apps/live/ws-ingest", object{"room": "shed"}), "data")
 	cfg := h.kinds["gate"]
 	cfg.Seed, cfg.Key = 9, text(at(data, "streamKey"))
 	h.plug("shed", cfg)
 	h.complete("espcam_shed")
+	h.renamed()
 	h.deletedInHomeAssistant()
 
 	h.api.call(h, "DELETE", "/api/v1/cameras/shed", nil)
@@ -23,6 +25,21 @@ func (h *house) removal() {
 	h.figure("the device is gone after %v", time.Since(removed))
 	eventually(h, "nothing is retained", func() bool { return len(h.shedTopics()) == 0 })
 	h.noGhosts()
+}
+
+func (h *house) renamed() {
+	ids := func() (out []string) {
+		for _, e := range h.ha.ours(h, "espcam_shed_") {
+			out = append(out, e.Unique+" "+e.ID)
+		}
+		return out
+	}
+	before := ids()
+	h.api.call(h, "PATCH", "/api/v1/cameras/shed", object{"name": "Tool shed"})
+	eventually(h, "the device has the new name", func() bool { return h.ha.device(h, "espcam_shed")["name"] == "Tool shed" })
+	if after := ids(); !slices.Equal(before, after) {
+		h.Errorf("the new name changed ids: %v, before %v", after, before)
+	}
 }
 
 func (h *house) shedTopics() []string {
