@@ -227,7 +227,7 @@ func (h *house) buttons() {
 		}
 		delete(pressed, name)
 		if name == "porch_restart" {
-			eventually(h, "the camera sends again", func() bool { return h.fresh("porch", time.Now().Add(-time.Second)) })
+			h.returns("porch")
 		}
 	}
 	if len(pressed) > 0 {
@@ -235,6 +235,15 @@ func (h *house) buttons() {
 	}
 	h.startBridge() // as its supervisor does
 	h.steady()
+}
+
+// returns waits until a camera that restarts is there again.
+func (h *house) returns(camera string) {
+	h.Helper()
+	cam := h.cameras[camera]
+	eventually(h, camera+" is admitted again", func() bool { return cam.Report().Connected })
+	frames := cam.Report().Frames
+	eventually(h, camera+" sends again", func() bool { return cam.Report().Frames > frames+2 })
 }
 
 // identified reports whether the camera was told to blink.

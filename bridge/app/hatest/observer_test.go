@@ -66,6 +66,20 @@ func (o *observer) since(then time.Time, topic string) (out []message) {
 	return out
 }
 
+// story is when pictures came, who said that it is there, and who announced what.
+func (o *observer) story(then time.Time) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var out []string
+	for _, m := range o.heard {
+		telling := strings.HasSuffix(m.topic, "/image") || strings.HasSuffix(m.topic, "/config") || m.topic == "homeassistant/status" || m.topic == "espcam/bridge/state"
+		if after := m.at.Sub(then); after > -5*time.Second && telling {
+			out = append(out, fmt.Sprintf("%.1f s %s %.8q", after.Seconds(), m.topic, m.payload))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
 // size is that of the newest payload on a topic.
 func (o *observer) size(topic string) int {
 	list := o.since(time.Time{}, topic)

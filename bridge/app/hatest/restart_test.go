@@ -98,7 +98,7 @@ func (h *house) becomes(want view, since time.Time, fresh ...string) {
 	if !ok {
 		h.Errorf("never right: %s", strings.Join(wrong, "; "))
 	} else if h.figure("right after %.1f s", took.Seconds()); took > bound {
-		h.Errorf("it took %v until Home Assistant's picture was right; the last that was wrong: %s", took, strings.Join(last, "; "))
+		h.Errorf("it took %v until Home Assistant's picture was right; the last that was wrong: %s; heard since: %s", took, strings.Join(last, "; "), h.mqtt.story(since))
 	}
 	h.noGhosts()
 }
