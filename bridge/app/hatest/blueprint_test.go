@@ -109,8 +109,8 @@ func (h *house) examplesWork() {
 		h.ha.client.call(h, "POST", "/api/config/automation/config/"+name, body)
 		eventually(h, name+" is on", func() bool { return h.ha.state("automation."+name).State == "on" })
 	}
-	h.learned()
 	for name, a := range known {
+		h.learned() // after a flash again
 		began := time.Now()
 		a.begin()
 		eventually(h, name+" acts", func() bool { return slices.ContainsFunc(h.ha.socket.calls(began), a.does) })
