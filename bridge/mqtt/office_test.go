@@ -287,3 +287,54 @@ func privacy(r *rig) {
 	r.is(ha, "espcam_porch_enabled", "off")
 	close(hold)
 }
+
+// intervals: how often a camera's picture is sent is asked for per camera, and kept.
+func intervals(r *rig) {
+	r.broker.start(r.T)
+	ha := r.homeAssistant()
+	f := newFleet(porch(), yard())
+	cfg := r.config()
+	cfg.Preview = 10 * time.Second
+	b := r.bridge(cfg, newMemory(), f)
+	r.is(ha, "espcam_porch_snapshot_interval", "10")
+	ha.Operate("espcam_porch_snapshot_interval", "60")
+	r.is(ha, "espcam_porch_snapshot_interval", "60")
+	ha.Operate("espcam_yard_snapshot_interval", "0")
+	r.is(ha, "espcam_yard_snapshot_interval", "0")
+	count := func(id string, d time.Duration) int {
+		r.Helper()
+		before := ha.Entity("espcam_" + id + "_camera").Pictures
+		r.step = 0 // time passes only here
+		for passed := time.Duration(0); passed < d; passed += time.Second {
+			f.shoot(id, fmt.Sprint("after ", passed))
+			r.clock.advance(time.Second)
+			r.settle(b)
+		}
+		r.await("all pictures came", func() bool { return r.quiet() })
+		r.step = 100 * time.Millisecond
+		return ha.Entity("espcam_"+id+"_camera").Pictures - before
+	}
+	r.pass(5 * time.Second)
+	if n := count("porch", 122*time.Second); n != 2 {
+		r.Errorf("%d pictures in two minutes at one a minute", n)
+	}
+	if n := count("yard", 30*time.Second); n != 0 {
+		r.Errorf("%d pictures where there should be none but on demand", n)
+	}
+	b.stop()
+	b = r.bridge(cfg, b.store, f)
+	r.is(ha, "espcam_porch_snapshot_interval", "60")
+	r.is(ha, "espcam_yard_snapshot_interval", "0")
+
+	// Home Assistant starts: one picture each, whatever the interval.
+	r.pass(5 * time.Second)
+	before := []int{ha.Entity("espcam_porch_camera").Pictures, ha.Entity("espcam_yard_camera").Pictures}
+	ha.Birth()
+	r.await("one of each", func() bool {
+		return ha.Entity("espcam_porch_camera").Pictures == before[0]+1 && ha.Entity("espcam_yard_camera").Pictures == before[1]+1
+	})
+	r.pass(5 * time.Second)
+	if n := ha.Entity("espcam_yard_camera").Pictures - before[1]; n != 1 {
+		r.Errorf("%d pictures after one birth message", n)
+	}
+}

@@ -28,6 +28,7 @@ func TestSuite(t *testing.T) {
 		"many at once":       many,
 		"bridge commands":    bridgeCommands,
 		"requests":           requests,
+		"intervals":          intervals,
 		"last error":         lastError,
 		"deletion":           deletion,
 		"privacy":            privacy,
