@@ -338,3 +338,24 @@ func intervals(r *rig) {
 		r.Errorf("%d pictures after one birth message", n)
 	}
 }
+
+// flood: a thousand commands in a moment that cannot be obeyed.
+func flood(r *rig) {
+	b, ha := r.home(porch())
+	all := r.anyone("espcam/porch/+")
+	sender := r.anyone("nothing")
+	for i := range 1000 {
+		sender.client.Publish("espcam/porch/jpeg_quality/set", 1, false, fmt.Sprint(1000+i))
+	}
+	r.await("all arrived", func() bool { return b.Status().Commands == 1000 })
+	r.await("the last one is answered", func() bool {
+		f := all.failures("espcam/porch/error")
+		return len(f) > 0 && f[len(f)-1].Value == "1999" && strings.Contains(f[len(f)-1].Reason, "from 4 to 63")
+	})
+	r.await("what holds is told", func() bool {
+		heard := all.heard("espcam/porch/jpeg_quality")
+		return len(heard) > 1 && heard[len(heard)-1] == "12"
+	})
+	ha.Operate("espcam_porch_jpeg_quality", "20")
+	r.is(ha, "espcam_porch_jpeg_quality", "20")
+}

@@ -32,6 +32,7 @@ func TestSuite(t *testing.T) {
 		"last error":         lastError,
 		"deletion":           deletion,
 		"privacy":            privacy,
+		"flood":              flood,
 		"rename":             rename,
 		"capabilities":       capabilities,
 		"removal":            removal,
