@@ -120,3 +120,32 @@ func TestRestartAndLogLevel(t *testing.T) {
 	}
 	mqtt.wants("espcam/bridge/state", "offline")
 }
+
+// TestPrivacyOverMQTT: a camera that is switched off in Home Assistant is told to
+// send nothing, also when it comes back, until it is switched on.
+func TestPrivacyOverMQTT(t *testing.T) {
+	t.Parallel()
+	p := openPorch(t, fakecam.Config{})
+	sends := func(want bool) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("the camera has stream %v", want), func() bool { return p.cam.Report().Settings["stream"] == want })
+	}
+	p.mqtt.publish("espcam/porch/enabled/set", "OFF")
+	p.mqtt.wants("espcam/porch/enabled", "OFF")
+	p.mqtt.wants("espcam/porch/availability", "offline")
+	sends(false)
+	if pic, _ := p.picture("porch"); !isPlaceholder(pic) {
+		t.Error("a picture is shown")
+	}
+	p.kill()
+	p.cam, p.kill = play(t, p.world, fakecam.Config{Key: p.key, Seed: 1})
+	sends(false)
+	p.mqtt.publish("espcam/porch/snapshot/set", "PRESS")
+	eventually(t, "a snapshot is refused", func() bool {
+		return strings.Contains(fmt.Sprint(p.mqtt.json("espcam/porch/error")["reason"]), "switched off")
+	})
+	p.mqtt.publish("espcam/porch/enabled/set", "ON")
+	p.mqtt.wants("espcam/porch/enabled", "ON")
+	sends(true)
+	eventually(t, "pictures come", func() bool { pic, _ := p.picture("porch"); return !isPlaceholder(pic) })
+}

@@ -183,6 +183,7 @@ func (c *Client) onBirth(m incoming) {
 	if string(m.payload) == c.cfg.BirthPayload && !m.retained {
 		c.agenda.soon(time.Duration(c.random()*float64(birthJitter)), "announce", func() {
 			c.announce()
+			c.agenda.in(0, "pictures", c.pictures) // it says so when it is subscribed to everything
 			c.withdrawMissed()
 			c.agenda.in(pictureDelay, "late", func() { c.tellAll("") })
 		})

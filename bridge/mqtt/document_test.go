@@ -130,6 +130,42 @@ func TestFrozenIDs(t *testing.T) {
 	}
 }
 
+// TestReadme: the README's tables have every entity with its platform, and no
+// other.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cameras, bridges, _ := strings.Cut(string(text), "## The bridge")
+	for _, part := range []struct {
+		text     string
+		document []byte
+	}{{cameras, client(t).Document(porch())}, {bridges, client(t, full).BridgeDocument()}} {
+		doc := accepted(t, schema(t), part.document)
+		rows := 0
+		for line := range strings.Lines(part.text) {
+			if strings.Count(line, "|") == 8 && strings.HasPrefix(line, "| `") {
+				rows++
+			}
+		}
+		if rows != len(doc.Components) {
+			t.Errorf("the README has %d rows for %d entities", rows, len(doc.Components))
+		}
+		var typed struct {
+			Components map[string]struct{ Platform string }
+		}
+		if err := json.Unmarshal(part.document, &typed); err != nil {
+			t.Fatal(err)
+		}
+		for key, c := range typed.Components {
+			if row := "| `" + key + "` | " + c.Platform + " |"; !strings.Contains(part.text, row) {
+				t.Errorf("the README has no row %q", row)
+			}
+		}
+	}
+}
+
 // TestEntityCounts: what a camera is worth in Home Assistant.
 func TestEntityCounts(t *testing.T) {
 	for _, tt := range []struct {

@@ -2,7 +2,8 @@
 // discovery, states, motion and telemetry of every camera, commands back, now and
 // then a picture. It is not the video path.
 //
-// App makes one Client and runs it; httpapi reads its Status. One goroutine, that
+// App makes one Client and runs it; httpapi reads its Status; README.md lists topics
+// and entities. One goroutine, that
 // of Client.Run, owns everything; handlers of the MQTT library only put messages
 // into a bounded box, and one goroutine hands messages to the library. What is
 // published is always made anew from the fleet's present state, so after an

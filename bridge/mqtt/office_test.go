@@ -287,3 +287,75 @@ func privacy(r *rig) {
 	r.is(ha, "espcam_porch_enabled", "off")
 	close(hold)
 }
+
+// intervals: how often a camera's picture is sent is asked for per camera, and kept.
+func intervals(r *rig) {
+	r.broker.start(r.T)
+	ha := r.homeAssistant()
+	f := newFleet(porch(), yard())
+	cfg := r.config()
+	cfg.Preview = 10 * time.Second
+	b := r.bridge(cfg, newMemory(), f)
+	r.is(ha, "espcam_porch_snapshot_interval", "10")
+	ha.Operate("espcam_porch_snapshot_interval", "60")
+	r.is(ha, "espcam_porch_snapshot_interval", "60")
+	ha.Operate("espcam_yard_snapshot_interval", "0")
+	r.is(ha, "espcam_yard_snapshot_interval", "0")
+	count := func(id string, d time.Duration) int {
+		r.Helper()
+		before := ha.Entity("espcam_" + id + "_camera").Pictures
+		r.step = 0 // time passes only here
+		for passed := time.Duration(0); passed < d; passed += time.Second {
+			f.shoot(id, fmt.Sprint("after ", passed))
+			r.clock.advance(time.Second)
+			r.settle(b)
+		}
+		r.await("all pictures came", func() bool { return r.quiet() })
+		r.step = 100 * time.Millisecond
+		return ha.Entity("espcam_"+id+"_camera").Pictures - before
+	}
+	r.pass(5 * time.Second)
+	if n := count("porch", 122*time.Second); n != 2 {
+		r.Errorf("%d pictures in two minutes at one a minute", n)
+	}
+	if n := count("yard", 30*time.Second); n != 0 {
+		r.Errorf("%d pictures where there should be none but on demand", n)
+	}
+	b.stop()
+	b = r.bridge(cfg, b.store, f)
+	r.is(ha, "espcam_porch_snapshot_interval", "60")
+	r.is(ha, "espcam_yard_snapshot_interval", "0")
+
+	// Home Assistant starts: one picture each, whatever the interval.
+	r.pass(5 * time.Second)
+	before := []int{ha.Entity("espcam_porch_camera").Pictures, ha.Entity("espcam_yard_camera").Pictures}
+	ha.Birth()
+	r.await("one of each", func() bool {
+		return ha.Entity("espcam_porch_camera").Pictures == before[0]+1 && ha.Entity("espcam_yard_camera").Pictures == before[1]+1
+	})
+	r.pass(5 * time.Second)
+	if n := ha.Entity("espcam_yard_camera").Pictures - before[1]; n != 1 {
+		r.Errorf("%d pictures after one birth message", n)
+	}
+}
+
+// flood: a thousand commands in a moment that cannot be obeyed.
+func flood(r *rig) {
+	b, ha := r.home(porch())
+	all := r.anyone("espcam/porch/+")
+	sender := r.anyone("nothing")
+	for i := range 1000 {
+		sender.client.Publish("espcam/porch/jpeg_quality/set", 1, false, fmt.Sprint(1000+i))
+	}
+	r.await("all arrived", func() bool { return b.Status().Commands == 1000 })
+	r.await("the last one is answered", func() bool {
+		f := all.failures("espcam/porch/error")
+		return len(f) > 0 && f[len(f)-1].Value == "1999" && strings.Contains(f[len(f)-1].Reason, "from 4 to 63")
+	})
+	r.await("what holds is told", func() bool {
+		heard := all.heard("espcam/porch/jpeg_quality")
+		return len(heard) > 1 && heard[len(heard)-1] == "12"
+	})
+	ha.Operate("espcam_porch_jpeg_quality", "20")
+	r.is(ha, "espcam_porch_jpeg_quality", "20")
+}
