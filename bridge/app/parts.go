@@ -56,6 +56,7 @@ func (a *App) newMQTT(version string) (*mqtt.Client, error) {
 		Pictures:    a.hub,
 		Store:       texts,
 		Log:         a.log,
+		Refused:     func(n bridge.Notice) { a.api.Notify(n) },
 		Placeholder: func(c bridge.Camera) []byte { return a.api.Placeholder(c) }, // made after us
 	})
 }

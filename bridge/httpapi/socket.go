@@ -72,6 +72,7 @@ func (s *Server) pageSocket(w http.ResponseWriter, r *http.Request, v *visit) er
 	var unsubscribe func()
 	k.news, unsubscribe = s.deps.Fleet.Subscribe()
 	defer unsubscribe()
+	defer s.enrol(k.news)()
 	if s.deps.Motion != nil {
 		inbox, leave := s.deps.Motion.Subscribe()
 		defer leave()
