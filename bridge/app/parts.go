@@ -52,11 +52,11 @@ func (a *App) newMQTT(version string) (*mqtt.Client, error) {
 	}
 	return mqtt.New(cfg, mqtt.Deps{
 		Fleet:       a.fleet,
+		Refused:     func(n bridge.Notice) { a.api.Notify(n) }, // made after us
 		Motion:      a.watch,
 		Pictures:    a.hub,
 		Store:       texts,
 		Log:         a.log,
-		Refused:     func(n bridge.Notice) { a.api.Notify(n) },
 		Placeholder: func(c bridge.Camera) []byte { return a.api.Placeholder(c) }, // made after us
 	})
 }

@@ -80,8 +80,8 @@ func (c *Client) take(e *entry, property string, m incoming) {
 // refuse tells why, and what holds instead.
 func (c *Client) refuse(e *entry, j job, err error) {
 	c.putError(e.camera.ID, j.property, j.text, bridge.CodeOf(err), err.Error())
-	c.report(e.camera.ID, j, err)
 	c.echo(e, j)
+	c.report(e.camera.ID, j, err)
 }
 
 // report tells whoever does not listen to MQTT that a command failed.

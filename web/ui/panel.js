@@ -108,7 +108,7 @@ export class Panel extends HTMLElement {
     fill(
       this.#body,
       this.#buttons(camera, operator),
-      operator && camera.announced === false && this.#missed(camera),
+      this.page.bridge.may('admin') && camera.announced === false && this.#missed(camera),
       firsts.length > 0 && h('section', { class: 'controls', 'aria-label': 'Controls' }, ...firsts),
       rest.length > 0 && fold(`All settings`, rest.length, h('div', { class: 'controls' }, ...rest)),
       operator && camera.motion && this.#motionFold(),
