@@ -56,6 +56,7 @@ func (a *App) newMQTT(o Options) (*mqtt.Client, error) {
 	}
 	return mqtt.New(cfg, mqtt.Deps{
 		Fleet:       a.fleet,
+		Refused:     func(n bridge.Notice) { a.api.Notify(n) }, // made after us
 		Motion:      a.watch,
 		Pictures:    a.hub,
 		Store:       texts,

@@ -27,10 +27,12 @@ func TestTroublesReachThePage(t *testing.T) {
 			},
 		}
 	})
-	p, _ := w.tab(bearer(viewerToken)...)
-	limited, _ := w.tab(bearer(porchToken)...)
+	p, m := w.tab(bearer(viewerToken)...)
+	limited, less := w.tab(bearer(porchToken)...)
+	if fmt.Sprint(m.Troubles, less.Troubles) != "[{mqtt the MQTT broker refuses us}] []" {
+		t.Errorf("welcomed with %v, and a page for one camera with %v", m.Troubles, less.Troubles)
+	}
 	for _, next := range []struct{ why, full, want string }{
-		{"the MQTT broker refuses us", "", "[{mqtt the MQTT broker refuses us}]"},
 		{"it refuses us still", "", "[{mqtt it refuses us still}]"},
 		{"it refuses us still", "the disk is full", "[{mqtt it refuses us still} {events the disk is full}]"},
 		{"", "", "[]"},

@@ -166,13 +166,14 @@ type Server struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[net.Conn]struct{} // hijacked
+	pages  map[*bridge.Listener]struct{}
 }
 
 // New makes a Server. It fails if a route has no role, or the page cannot be
 // read.
 func New(cfg Config, deps Deps) (*Server, error) {
 	cfg = withDefaults(cfg)
-	s := &Server{cfg: cfg, deps: deps, now: deps.Now, log: deps.Log, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	s := &Server{cfg: cfg, deps: deps, now: deps.Now, log: deps.Log, done: make(chan struct{}), conns: map[net.Conn]struct{}{}, pages: map[*bridge.Listener]struct{}{}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -300,6 +301,28 @@ func (s *Server) begin() (end func(), err error) {
 	}
 	s.wg.Add(1)
 	return s.wg.Done, nil
+}
+
+// Notify tells open pages of a fault that the fleet does not know of. It never
+// blocks; app calls it.
+func (s *Server) Notify(n bridge.Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.pages {
+		l.Notify(n)
+	}
+}
+
+// enrol lets Notify tell a page, until the caller calls leave.
+func (s *Server) enrol(l *bridge.Listener) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pages[l] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.pages, l)
+	}
 }
 
 // hold remembers a hijacked connection, so that Close can end it. The caller

@@ -72,6 +72,7 @@ func (s *Server) pageSocket(w http.ResponseWriter, r *http.Request, v *visit) er
 	var unsubscribe func()
 	k.news, unsubscribe = s.deps.Fleet.Subscribe()
 	defer unsubscribe()
+	defer s.enrol(k.news)()
 	if s.deps.Motion != nil {
 		inbox, leave := s.deps.Motion.Subscribe()
 		defer leave()
@@ -170,6 +171,8 @@ type (
 		Open    bool         `json:"open_streams"` // pictures need no token
 		Time    int64        `json:"time"`
 		Cameras []cameraJSON `json:"cameras"`
+
+		Troubles []trouble `json:"troubles"`
 	}
 	healthMessage struct {
 		Type     string    `json:"type"`
@@ -216,18 +219,23 @@ func (k *socket) welcome() {
 		k.told[c.ID] = k.now()
 	}
 	open := !k.cfg.Auth || k.cfg.PublicStreams
-	k.say(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, open, k.now().UnixMilli(), cameras})
-	k.tellTroubles()
+	k.troubles = k.mayKnow()
+	k.say(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, open, k.now().UnixMilli(), cameras, k.troubles})
 	k.welcomeEvents()
 }
 
-// tellTroubles says what is wrong with the bridge when that has changed, to who
-// may know of the whole of it, as on /readyz.
-func (k *socket) tellTroubles() {
+// mayKnow is what is wrong with the bridge, for who may see all of it, as on
+// /readyz.
+func (k *socket) mayKnow() []trouble {
 	if k.v.who.Cameras != nil {
-		return
+		return []trouble{}
 	}
-	if now := k.Server.troubles(); !slices.Equal(now, k.troubles) {
+	return k.Server.troubles()
+}
+
+// tellTroubles says what is wrong with the bridge when that has changed.
+func (k *socket) tellTroubles() {
+	if now := k.mayKnow(); !slices.Equal(now, k.troubles) {
 		k.troubles = now
 		k.say(healthMessage{"health", now})
 	}

@@ -367,9 +367,13 @@ func TestStatesReachThePage(t *testing.T) {
 	}
 	w.fleet.notify(bridge.Notice{Time: time.UnixMilli(1772366400123), Camera: "yard", Code: bridge.CodeInvalid, Message: "no", Property: "quality", Value: "99"})
 	w.fleet.notify(bridge.Notice{Camera: "porch", Code: bridge.CodeBusy, Message: "for both"})
+	w.server.Notify(bridge.Notice{Camera: "yard", Code: bridge.CodeInvalid, Message: "of no camera's doing"})
 	m := p.await("notice")
 	if m.Time != 1772366400123 || string(m.Camera) != `"yard"` || m.Code != "invalid" || m.Message != "no" || m.Property != "quality" || m.Value != "99" {
 		t.Errorf("notice %+v", m)
+	}
+	for m.Message != "of no camera's doing" {
+		m = p.await("notice")
 	}
 	// The limited page hears of its own camera only; figures come by themselves.
 	seen := map[string]int{}

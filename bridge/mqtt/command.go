@@ -77,6 +77,18 @@ func (c *Client) take(e *entry, property string, m incoming) {
 func (c *Client) refuse(e *entry, j job, err error) {
 	c.complain(fault{e.camera.ID, j.property, j.text, bridge.CodeOf(err), err.Error()})
 	c.echo(e, j)
+	c.report(e.camera.ID, j, err)
+}
+
+// report tells whoever does not listen to MQTT that a command failed.
+func (c *Client) report(camera string, j job, err error) {
+	if c.deps.Refused == nil {
+		return
+	}
+	c.deps.Refused(bridge.Notice{
+		Time: c.deps.Clock.Now(), Camera: camera, Code: bridge.CodeOf(err),
+		Message: "Over MQTT: " + err.Error(), Property: j.property, Value: shorten(j.text),
+	})
 }
 
 // echo publishes the value of what a command was about, changed or not: a switch

@@ -97,6 +97,10 @@ type Deps struct {
 	Store    Store
 	Log      *slog.Logger
 
+	// Refused hears of each command that failed, in the words of T/error. It must
+	// not block. Nil: only MQTT hears.
+	Refused func(bridge.Notice)
+
 	// Placeholder draws the picture of a camera that is switched off. Nil: the
 	// last real picture stays in Home Assistant's memory.
 	Placeholder func(bridge.Camera) []byte
