@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must come. Bounds that are promised
 // are checked apart.
-const patience = 40 * time.Second
+const patience = 25 * time.Second
 
 // eventually polls until the condition holds, and returns how long that took.
 func eventually(t testing.TB, what string, holds func() bool) time.Duration {

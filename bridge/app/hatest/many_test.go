@@ -12,8 +12,8 @@ import (
 
 const many = 50
 
-// fifty replaces the house's cameras by fifty with everything, and starts Home
-// Assistant again: 10 s after it runs, every entity is right.
+// fifty replaces the house's cameras by fifty, and starts Home Assistant again: 10 s
+// after it runs, every entity is right. Of the cameras before nothing is left.
 func (h *house) fifty() {
 	for name := range h.cameras {
 		h.unplug(name)
@@ -38,17 +38,33 @@ func (h *house) fifty() {
 	h.ha.stop(h)
 	since := h.ha.start(h)
 	var wrong []string
-	took, ok := within(patience, func() bool {
-		wrong = h.wrongOfMany(names)
-		return len(wrong) == 0
-	})
-	if !ok {
+	if _, ok := within(patience, func() bool { wrong = h.wrongOfMany(names); return len(wrong) == 0 }); !ok {
 		h.Errorf("never right: %v", wrong[:min(10, len(wrong))])
 	}
-	if took = time.Since(since); took > bound {
+	if took := time.Since(since); took > bound {
 		h.Errorf("it took %v until Home Assistant's picture of %d cameras was right", took, many)
+	} else {
+		h.figure("%d cameras, %d entities: right %.1f s after Home Assistant runs", many, len(h.ha.ours(h, "espcam_cam")), took.Seconds())
 	}
-	h.figure("%d cameras, %d entities: right %.1f s after Home Assistant runs", many, len(h.ha.ours(h, "espcam_cam")), took.Seconds())
+	h.showsAll(names, since)
+	if n := len(h.ha.devices(h)); n != many+1 {
+		h.Errorf("there are %d devices, want the cameras and the bridge", n)
+	}
+}
+
+// showsAll waits until Home Assistant, which says that it is there when it has calmed
+// down, has a picture of each camera.
+func (h *house) showsAll(names []string, since time.Time) {
+	h.Helper()
+	var born []message
+	eventually(h, "Home Assistant says that it is there", func() bool { born = h.mqtt.since(since, "homeassistant/status"); return len(born) > 0 })
+	eventually(h, "all pictures are there", func() bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return h.shown(n) == "" })
+	})
+	took := time.Since(born[0].at)
+	if h.figure("all pictures are there %.1f s after its birth message, which came %.1f s after it runs", took.Seconds(), born[0].at.Sub(since).Seconds()); took > bound {
+		h.Errorf("it took %v until all pictures were there", took)
+	}
 }
 
 // wrongOfMany lists what is not right of the cameras, by all that they are set to.
@@ -65,9 +81,6 @@ func (h *house) wrongOfMany(names []string) (wrong []string) {
 		parts, _ := h.mqtt.document("espcam_" + n)["components"].(object)
 		if entities[n] != len(parts) {
 			wrong = append(wrong, fmt.Sprintf("%s has %d entities of %d", n, entities[n], len(parts)))
-		}
-		if h.shown(n) == "" {
-			wrong = append(wrong, n+" has no picture")
 		}
 	}
 	return wrong
