@@ -78,7 +78,7 @@ func (c *Client) announce() {
 		c.putAvailability(e)
 	}
 	c.putOnline(false)
-	c.agenda.in(pictureDelay, "pictures", func() { c.pictures() })
+	c.agenda.in(pictureDelay, "pictures", c.pictures)
 }
 
 // sync brings the entries in line with the fleet.
@@ -165,7 +165,7 @@ func (c *Client) refresh(e *entry) {
 	case !c.live:
 	case c.visible(e):
 		if !e.announced() {
-			c.agenda.soon(pictureDelay, "pictures", func() { c.pictures() })
+			c.agenda.soon(pictureDelay, "pictures", c.pictures)
 		}
 		c.putDocument(e)
 		c.putStates(e)
@@ -245,7 +245,7 @@ func (c *Client) onErased(topic string) {
 // hide ends what is retained of a camera that nobody wants in Home Assistant.
 func (c *Client) hide(e *entry) {
 	id := e.camera.ID
-	e.unwanted = true
+	e.unwanted, e.proof = true, bridge.Frame{}
 	c.out.lose(c.topics.document(c.device(id)))
 	c.finish(e, c.deps.Clock.Now())
 	c.forgetParts(e, id)
@@ -332,10 +332,16 @@ func (c *Client) everyMinute() {
 	c.putBridgeStats(true)
 }
 
-// figuresOf publishes a camera's figures before their minute.
+// figuresOf publishes a camera's figures before their minute, and its first picture
+// whatever its interval: what is shown of it is from before.
 func (c *Client) figuresOf(id string) {
-	if e := c.entries[id]; e != nil {
-		e.steadily = ""
-		c.onCamera(id)
+	e := c.entries[id]
+	if e == nil {
+		return
+	}
+	e.steadily = ""
+	c.onCamera(id)
+	if c.live && c.visible(e) {
+		c.putPicture(e, false)
 	}
 }
