@@ -38,6 +38,7 @@ type entry struct {
 	bare     bool              // the broker has no picture of an event
 	interval time.Duration     // between two pictures; 0: only when asked for
 	due      time.Time         // of the next picture
+	awaited  bool              // its next picture is sent at once: it is new here, or was away
 	unwanted bool              // somebody removed it in Home Assistant, and the fleet does not know yet
 	lane     lane              // of commands to the camera
 	guard    lane              // of enabled
@@ -99,7 +100,7 @@ func (c *Client) sync() {
 func (c *Client) entry(cam bridge.Camera) *entry {
 	e := c.entries[cam.ID]
 	if e == nil {
-		e = &entry{parts: c.loadParts(cam.ID), interval: c.loadInterval(cam.ID)}
+		e = &entry{parts: c.loadParts(cam.ID), interval: c.loadInterval(cam.ID), awaited: true}
 		c.entries[cam.ID] = e
 	}
 	if e.camera.Enabled && !cam.Enabled {
@@ -161,6 +162,7 @@ func (c *Client) onCamera(id string) {
 
 // refresh publishes what is new about a camera.
 func (c *Client) refresh(e *entry) {
+	e.awaited = e.awaited || e.camera.State != bridge.Online
 	switch {
 	case !c.live:
 	case c.visible(e):
@@ -332,16 +334,10 @@ func (c *Client) everyMinute() {
 	c.putBridgeStats(true)
 }
 
-// figuresOf publishes a camera's figures before their minute, and its first picture
-// whatever its interval: what is shown of it is from before.
+// figuresOf publishes a camera's figures before their minute.
 func (c *Client) figuresOf(id string) {
-	e := c.entries[id]
-	if e == nil {
-		return
-	}
-	e.steadily = ""
-	c.onCamera(id)
-	if c.live && c.visible(e) {
-		c.putPicture(e, false)
+	if e := c.entries[id]; e != nil {
+		e.steadily = ""
+		c.onCamera(id)
 	}
 }

@@ -314,6 +314,10 @@ func intervals(r *rig) {
 		r.step = 100 * time.Millisecond
 		return ha.Entity("espcam_"+id+"_camera").Pictures - before
 	}
+	for _, id := range []string{"porch", "yard"} { // the first is sent whatever the interval
+		f.shoot(id, "first")
+		r.await("the first picture", func() bool { return string(ha.Entity("espcam_"+id+"_camera").Picture) == "first" })
+	}
 	r.pass(5 * time.Second)
 	if n := count("porch", 122*time.Second); n != 2 {
 		r.Errorf("%d pictures in two minutes at one a minute", n)
