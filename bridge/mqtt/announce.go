@@ -38,6 +38,7 @@ type entry struct {
 	bare     bool              // the broker has no picture of an event
 	interval time.Duration     // between two pictures; 0: only when asked for
 	due      time.Time         // of the next picture
+	awaited  bool              // its next picture is sent at once: it is new here, or was away
 	unwanted bool              // somebody removed it in Home Assistant, and the fleet does not know yet
 	lane     lane              // of commands to the camera
 	guard    lane              // of enabled
@@ -78,7 +79,7 @@ func (c *Client) announce() {
 		c.putAvailability(e)
 	}
 	c.putOnline(false)
-	c.agenda.in(pictureDelay, "pictures", func() { c.pictures() })
+	c.agenda.in(pictureDelay, "pictures", c.pictures)
 }
 
 // sync brings the entries in line with the fleet.
@@ -99,7 +100,7 @@ func (c *Client) sync() {
 func (c *Client) entry(cam bridge.Camera) *entry {
 	e := c.entries[cam.ID]
 	if e == nil {
-		e = &entry{parts: c.loadParts(cam.ID), interval: c.loadInterval(cam.ID)}
+		e = &entry{parts: c.loadParts(cam.ID), interval: c.loadInterval(cam.ID), awaited: true}
 		c.entries[cam.ID] = e
 	}
 	if e.camera.Enabled && !cam.Enabled {
@@ -161,11 +162,12 @@ func (c *Client) onCamera(id string) {
 
 // refresh publishes what is new about a camera.
 func (c *Client) refresh(e *entry) {
+	e.awaited = e.awaited || e.camera.State != bridge.Online
 	switch {
 	case !c.live:
 	case c.visible(e):
 		if !e.announced() {
-			c.agenda.soon(pictureDelay, "pictures", func() { c.pictures() })
+			c.agenda.soon(pictureDelay, "pictures", c.pictures)
 		}
 		c.putDocument(e)
 		c.putStates(e)
@@ -245,7 +247,7 @@ func (c *Client) onErased(topic string) {
 // hide ends what is retained of a camera that nobody wants in Home Assistant.
 func (c *Client) hide(e *entry) {
 	id := e.camera.ID
-	e.unwanted = true
+	e.unwanted, e.proof = true, bridge.Frame{}
 	c.out.lose(c.topics.document(c.device(id)))
 	c.finish(e, c.deps.Clock.Now())
 	c.forgetParts(e, id)

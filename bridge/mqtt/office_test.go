@@ -314,6 +314,10 @@ func intervals(r *rig) {
 		r.step = 100 * time.Millisecond
 		return ha.Entity("espcam_"+id+"_camera").Pictures - before
 	}
+	for _, id := range []string{"porch", "yard"} { // the first is sent whatever the interval
+		f.shoot(id, "first")
+		r.await("the first picture", func() bool { return string(ha.Entity("espcam_"+id+"_camera").Picture) == "first" })
+	}
 	r.pass(5 * time.Second)
 	if n := count("porch", 122*time.Second); n != 2 {
 		r.Errorf("%d pictures in two minutes at one a minute", n)
@@ -325,6 +329,17 @@ func intervals(r *rig) {
 	b = r.bridge(cfg, b.store, f)
 	r.is(ha, "espcam_porch_snapshot_interval", "60")
 	r.is(ha, "espcam_yard_snapshot_interval", "0")
+
+	// A camera that was away shows a new one soon, whatever the interval.
+	shown := ha.Entity("espcam_yard_camera").Pictures
+	f.change("yard", func(c *bridge.Camera) { c.State, c.Connected = bridge.Offline, false })
+	r.await("it is away", func() bool { return !ha.Entity("espcam_yard_camera").Available })
+	f.change("yard", func(c *bridge.Camera) { c.State, c.Connected = bridge.Online, true })
+	f.shoot("yard", "back again")
+	r.await("a new picture", func() bool { return string(ha.Entity("espcam_yard_camera").Picture) == "back again" })
+	if n := ha.Entity("espcam_yard_camera").Pictures; n != shown+1 {
+		r.Errorf("%d pictures for one return", n-shown)
+	}
 
 	// Home Assistant starts: one picture each, whatever the interval.
 	r.pass(5 * time.Second)

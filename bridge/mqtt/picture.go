@@ -43,7 +43,8 @@ func (c *Client) setInterval(e *entry, d time.Duration) error {
 	return nil
 }
 
-// preview publishes a picture of each camera that is due and has a new one.
+// preview publishes a picture of each camera that is due and has a new one: one that
+// was away is due at once.
 func (c *Client) preview() {
 	c.agenda.in(previewTick, "preview", c.preview)
 	if !c.live {
@@ -51,7 +52,8 @@ func (c *Client) preview() {
 	}
 	now := c.deps.Clock.Now()
 	for _, e := range c.entries {
-		if e.interval > 0 && !e.due.After(now) && e.camera.Enabled && c.visible(e) {
+		due := e.awaited || e.interval > 0 && !e.due.After(now)
+		if due && e.camera.Enabled && c.visible(e) {
 			c.putPicture(e, false)
 		}
 	}
@@ -90,6 +92,6 @@ func (c *Client) putPicture(e *entry, again bool) {
 		return nil // removed meanwhile
 	}
 	if c.out.image(m) {
-		e.picture = f.Seq
+		e.picture, e.awaited = f.Seq, false
 	}
 }
