@@ -81,10 +81,11 @@ func (s *Server) identify(r *http.Request, v *visit) error {
 }
 
 // bearer returns the secret of an Authorization header. A scheme that carries
-// none (Home Assistant tries Digest after a refusal) is no guess.
+// none (Home Assistant tries Digest after a refusal) is no guess, and an empty
+// password is none: its MJPEG camera sends that with each still.
 func bearer(r *http.Request) (string, bool) {
 	if _, password, ok := r.BasicAuth(); ok {
-		return password, true
+		return password, password != ""
 	}
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return strings.TrimSpace(secret), strings.EqualFold(scheme, "Bearer")

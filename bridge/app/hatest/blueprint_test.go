@@ -113,8 +113,9 @@ func (h *house) examplesWork() {
 		h.learned() // after a flash again
 		began := time.Now()
 		a.begin()
-		eventually(h, name+" acts", func() bool { return slices.ContainsFunc(h.ha.socket.calls(began), a.does) })
-		if name == "night_flash" {
+		if _, ok := within(patience, func() bool { return slices.ContainsFunc(h.ha.socket.calls(began), a.does) }); !ok {
+			h.Errorf("%s does nothing: it is %v, the sun %v, its traces are %v", name, h.ha.state("automation."+name), h.ha.state("sun.sun"), h.traces(name))
+		} else if name == "night_flash" {
 			eventually(h, "the flash is lit, and goes out", func() bool { return h.lit(began) })
 		}
 	}
@@ -122,6 +123,17 @@ func (h *house) examplesWork() {
 	for name := range known {
 		h.ha.client.call(h, "DELETE", "/api/config/automation/config/"+name, nil)
 	}
+}
+
+// traces are what an automation did, as Home Assistant remembers it.
+func (h *house) traces(name string) (out []any) {
+	h.Helper()
+	list, _ := h.ha.socket.call(h, "trace/list", object{"domain": "automation", "item_id": name}).([]any)
+	for _, t := range list {
+		run := h.ha.socket.call(h, "trace/get", object{"domain": "automation", "item_id": name, "run_id": at(t, "run_id")})
+		out = append(out, at(t, "script_execution"), at(run, "trace"))
+	}
+	return out
 }
 
 // lit reports whether the camera was told to switch its flash on, and off again.

@@ -47,8 +47,9 @@ func (h *house) fifty() {
 		h.figure("%d cameras, %d entities: right %.1f s after Home Assistant runs", many, len(h.ha.ours(h, "espcam_cam")), took.Seconds())
 	}
 	h.showsAll(names, since)
-	if n := len(h.ha.devices(h)); n != many+1 {
-		h.Errorf("there are %d devices, want the cameras and the bridge", n)
+	var devices []object
+	if _, ok := within(patience, func() bool { devices = h.ha.devices(h); return len(devices) == many+1 }); !ok {
+		h.Errorf("there are %d devices, want the cameras and the bridge: %.2000v", len(devices), devices)
 	}
 }
 

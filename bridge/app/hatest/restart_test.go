@@ -179,20 +179,21 @@ var brokerLines = []string{
 }
 
 // reconnected waits until Home Assistant has noticed that the broker went, and is
-// with it again.
-func (h *house) reconnected(gone time.Time, back func()) time.Time {
+// with it again. It returns when that was.
+func (h *house) reconnected(gone time.Time, back func()) (since time.Time) {
 	h.Helper()
 	id := h.id("bridge", "connection")
 	eventually(h, "Home Assistant misses the broker", func() bool { return h.ha.state(id).State == "unavailable" })
 	back()
 	h.listens()
 	eventually(h, "Home Assistant is with the broker again", func() bool { return h.ha.state(id).State != "unavailable" })
-	for _, c := range h.ha.since(gone, id) {
-		if c.State != "unavailable" {
-			return c.at
+	changes := h.ha.since(gone, id)
+	for i, c := range changes {
+		if i > 0 && changes[i-1].State == "unavailable" {
+			since = c.at
 		}
 	}
-	return time.Now()
+	return since
 }
 
 func (h *house) brokerRestarts() { h.brokerEnds(syscall.SIGTERM) }
