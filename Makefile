@@ -1,12 +1,12 @@
 # Each target is one script or one line; what a target does is in .ci/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test deps lint bench fuzz
+.PHONY: help run build test test-ha deps lint bench fuzz
 
 ARGS =
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-6s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-7s %s\n' "$$target" "$$text"; done
 
 run: ## build and run the demo: four simulated cameras, a page, MQTT; needs only Go
 	@.ci/build cmd/espcam-bridge
@@ -15,8 +15,11 @@ run: ## build and run the demo: four simulated cameras, a page, MQTT; needs only
 build: ## build all programs into bin/; with OpenCV where it is installed (OPENCV=no: without)
 	@.ci/build
 
-test: ## install what the tests need, then run all of them: lint, Go with -race (with and without OpenCV), the page in a browser
+test: ## install what the tests need, then run all of them: lint, Go with -race (with and without OpenCV), the page in a browser, a real Home Assistant
 	@.ci/test
+
+test-ha: ## only the last of these: with a real Home Assistant Core (1.2 GB in ~/.cache), Mosquitto and the program; some 4 minutes
+	@.ci/test ha
 
 deps: ## install what the tests need, and OpenCV (Debian, Ubuntu; does nothing when all is there)
 	@.ci/deps

@@ -28,6 +28,7 @@ type Camera struct {
 	State       State
 	Connected   bool      // a connection is open now
 	Enabled     bool      // false: no pictures leave the bridge
+	Hidden      bool      // not announced to Home Assistant, because somebody removed it there
 	Address     string    // host:port of the connection, or of the last one
 	ConnectedAt time.Time // of the current connection; zero if none
 	LastFrame   time.Time // arrival of the newest picture; zero if none
@@ -35,10 +36,11 @@ type Camera struct {
 	Reconnects  uint64    // connections after the first since the program started
 	Device      Device
 	Offer       Offer
-	Desired     Settings  // what people asked for
-	Reported    Settings  // what is in force, as far as the camera said
-	Motion      Motion    // how its pictures are judged
-	Disturbed   time.Time // until then the picture changes because somebody asked for it: flash, resolution, pan ...; zero if never
+	Desired     Settings       // what people asked for
+	Reported    Settings       // what is in force, as far as the camera said
+	Motion      Motion         // how its pictures are judged
+	Angles      map[string]int // degrees to which "pan" and "tilt" last turned it, since its boot; absent if they did not
+	Disturbed   time.Time      // until then the picture changes because somebody asked for it: flash, resolution, pan ...; zero if never
 	Stats       Stats
 	Source      string // "file:line" if the configuration file names this camera, else ""
 }

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// Notice is something that went wrong, in words for people: it goes to the
-// page, to MQTT's error topic and to the log.
+// Notice is something that went wrong, or is worth knowing, in words for people:
+// it goes to the page, to the log and, if it is wrong, to MQTT's error topic.
 type Notice struct {
 	Time     time.Time
 	Camera   string // empty: the bridge itself
-	Code     Code
+	Code     Code   // empty: nothing is wrong, it is only worth knowing
 	Message  string // a sentence that says what to do
 	Property string // the setting or action it is about, by wire name; may be empty
 	Value    string // what was asked for; may be empty
+	Told     bool   // MQTT has it already
 }
 
 // News is what changed since a listener last asked.

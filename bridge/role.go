@@ -1,6 +1,9 @@
 package bridge
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Role is what a person or a token may do. Each includes the ones before it.
 type Role string
@@ -36,4 +39,14 @@ func (p Principal) May(need Role, camera string) bool {
 		return false
 	}
 	return camera == "" || p.Cameras == nil || slices.Contains(p.Cameras, camera)
+}
+
+// StreamToken is a token that opens the pictures of some cameras and nothing
+// else, as lists show it. The secret itself is not kept.
+type StreamToken struct {
+	ID      string    // such as "k3f9a1bc"
+	Name    string    // for people; 1 to 64 characters
+	Cameras []string  // ids; never empty
+	Prefix  string    // the first 8 characters of the secret
+	Created time.Time // UTC, in whole seconds
 }

@@ -28,7 +28,7 @@ const api = new Api(new URL('.', document.baseURI));
 /** @type {Bridge} */
 const bridge = new Bridge(
   () => link,
-  ({ camera, message }) => toasts.fault(camera ? `${bridge.nameOf(camera)}: ${message}` : message),
+  ({ camera, code, message }) => toasts[code ? 'fault' : 'say'](camera ? `${bridge.nameOf(camera)}: ${message}` : message),
 );
 const link = new Link(api, {
   message: (message) => bridge.receive(message),

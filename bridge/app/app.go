@@ -36,17 +36,24 @@ import (
 
 // Options is what does not stand in the configuration.
 type Options struct {
-	Version string // of the program
-	Log     *slog.Logger
-	Workers int // pictures judged at once; 0: one less than the cores
+	Version    string // of the program
+	Log        *slog.Logger
+	Level      *slog.LevelVar // of Log; nil: it cannot be changed
+	Supervised bool           // somebody starts the program again when Run returns ErrRestart
+	Workers    int            // pictures judged at once; 0: one less than the cores
 }
+
+// ErrRestart is the end that somebody asked for over MQTT: the program is to be
+// started again.
+var ErrRestart = errors.New("a restart was asked for")
 
 // App is the built program. Make it with New, then call Run once or Close.
 type App struct {
 	*core
 	cfg   *config.Config
 	log   *slog.Logger
-	first string // admin token made at the first start
+	first string        // admin token made at the first start
+	again chan struct{} // a restart was asked for
 
 	journal *journal.Journal
 	watch   *watch.Watch
@@ -67,7 +74,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{core: c, cfg: cfg, log: o.Log}
+	a := &App{core: c, cfg: cfg, log: o.Log, again: make(chan struct{}, 1)}
 	if err := a.build(o); err != nil {
 		a.Close()
 		return nil, err
@@ -102,7 +109,7 @@ func (a *App) build(o Options) (err error) {
 			return err
 		}
 	}
-	if a.mqtt, err = a.newMQTT(o.Version); err != nil {
+	if a.mqtt, err = a.newMQTT(o); err != nil {
 		return err
 	}
 	a.api, err = a.newAPI(o.Version)
@@ -234,7 +241,11 @@ func (a *App) Run(ctx context.Context) error {
 		start("control socket", a.control.serve)
 	}
 
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-a.again:
+		cancel(ErrRestart)
+	}
 	a.log.Info("stopping")
 	stopWatch()
 	stopMQTT()

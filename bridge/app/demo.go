@@ -24,7 +24,8 @@ type Demo struct {
 	MQTT    string // the same for MQTT and 1883
 	Version string
 	Log     *slog.Logger
-	Workers int // as in Options
+	Level   *slog.LevelVar // of Log; nil: it cannot be changed
+	Workers int            // as in Options
 }
 
 // LogConfig is what the demo logs: its output is for people who look around, so
@@ -56,7 +57,7 @@ func (d *Demo) Run(ctx context.Context, ready func(*App)) error {
 	if err != nil {
 		return err
 	}
-	a, err := New(ctx, cfg, Options{Version: d.Version, Log: d.Log, Workers: d.Workers})
+	a, err := New(ctx, cfg, Options{Version: d.Version, Log: d.Log, Level: d.Level, Workers: d.Workers})
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (p *porch) inForce(name string, want any, topic, payload string) {
 func TestOfferIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	for name, caps := range map[string]*bridge.Capabilities{
-		"everything":    nil,
+		"everything":    nil, // with Full
 		"nothing":       {},
 		"a light":       {LED: 1, FrameSizes: []string{"QVGA", "VGA"}},
 		"a dim light":   {LED: 100, Settings: map[string]bridge.Limit{"vflip": {}, "special_effect": {Options: []string{"None", "Sepia"}}}},
@@ -75,10 +75,11 @@ func TestOfferIsTheSameEverywhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := openPorch(t, fakecam.Config{Caps: caps})
+			p := openPorch(t, fakecam.Config{Caps: caps, Full: caps == nil})
 			offer := p.camera("porch")["capabilities"]
 			want := map[string]string{ // the bridge's own: every camera has them
 				"motion_detection": "switch", "motion_sensitivity": "number 1 100",
+				"enabled": "switch", "snapshot_interval": "number 0 3600",
 			}
 			for _, s := range at(offer, "settings").([]any) {
 				if topic := mqttName(s.(map[string]any)["name"].(string)); topic != "" {
@@ -88,6 +89,9 @@ func TestOfferIsTheSameEverywhere(t *testing.T) {
 			for _, a := range at(offer, "actions").([]any) {
 				if slices.Contains([]string{"snapshot", "restart", "identify"}, a.(string)) {
 					want[a.(string)] = "button"
+				}
+				if span, ok := at(offer, a.(string)).([]any); ok { // pan and tilt
+					want[a.(string)] = fmt.Sprint("number ", span[0], " ", span[1])
 				}
 			}
 			eventually(t, "MQTT offers the same", func() bool { return reflect.DeepEqual(p.announced(), want) })
@@ -114,7 +118,7 @@ func mqttName(setting string) string {
 func limits(s map[string]any) string {
 	switch {
 	case s["name"] == "led" && s["max"] == 1.0:
-		return "light [onoff] <nil>"
+		return "switch"
 	case s["name"] == "led":
 		return fmt.Sprint("light [brightness] ", s["max"])
 	case s["type"] == "choice":

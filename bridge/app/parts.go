@@ -28,7 +28,7 @@ func newBroker(e config.Embedded, log *slog.Logger) (*broker.Broker, error) {
 	return broker.New(cfg, log)
 }
 
-func (a *App) newMQTT(version string) (*mqtt.Client, error) {
+func (a *App) newMQTT(o Options) (*mqtt.Client, error) {
 	texts, err := store.NewTable[string](a.store, "mqtt")
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (a *App) newMQTT(version string) (*mqtt.Client, error) {
 		DiscoveryPrefix: m.DiscoveryPrefix,
 		Name:            a.cfg.Name,
 		App:             a.cfg.HTTP.App,
-		Version:         version,
+		Version:         o.Version,
 		Preview:         mqtt.DefaultPreview,
 		PageURL:         a.publicURL,
 	}
@@ -50,14 +50,29 @@ func (a *App) newMQTT(version string) (*mqtt.Client, error) {
 		cfg.Broker = a.broker.URL()
 		cfg.Username, cfg.Password = a.broker.Credentials()
 	}
+	var restart func()
+	if o.Supervised {
+		restart = a.restart
+	}
 	return mqtt.New(cfg, mqtt.Deps{
 		Fleet:       a.fleet,
+		Refused:     func(n bridge.Notice) { a.api.Notify(n) }, // made after us
 		Motion:      digest{a.watch},
 		Pictures:    a.hub,
 		Store:       texts,
 		Log:         a.log,
+		LogLevel:    o.Level,
+		Restart:     restart,
 		Placeholder: func(c bridge.Camera) []byte { return a.api.Placeholder(c) }, // made after us
 	})
+}
+
+// restart makes Run end with ErrRestart.
+func (a *App) restart() {
+	select {
+	case a.again <- struct{}{}:
+	default: // it was asked for already
+	}
 }
 
 // publicURL is where people find the page, or one camera on it: by the first

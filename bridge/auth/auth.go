@@ -2,14 +2,15 @@
 // browsers by sessions.
 //
 // Fleet asks it for camera keys (VerifyKey, Mint, Revoke), httpapi for people
-// and programs (VerifyToken, Login, Session). App makes it from the configuration
-// and prints the first token, if one had to be made.
+// and programs (VerifyToken, Login, Session) and for what may see pictures only
+// (VerifyStreamToken). App makes it from the configuration and prints the first
+// token, if one had to be made.
 //
 // No secret is kept: of keys, tokens and session cookies there is a SHA-256 only,
 // which is enough because each of ours has 256 random bits. Comparisons take
 // constant time. What is verified is held in memory, so a slow or full disk never
-// keeps a camera or a person out; minting and revoking a key do wait for the
-// disk and fail with its error.
+// keeps a camera or a person out; minting and revoking do wait for the disk and
+// fail with its error.
 package auth
 
 import (
@@ -56,12 +57,14 @@ type Auth struct {
 	keyTable     *store.Table[keyRecord]
 	tokenTable   *store.Table[tokenRecord]
 	sessionTable *store.Table[sessionRecord]
+	streamTable  *store.Table[streamRecord]
 
 	mu       sync.Mutex
 	keys     map[string]keyRecord // minted, by id
 	fileKeys []keyRecord
 	tokens   []tokenRecord
 	sessions map[digest]*session
+	streams  map[string]streamRecord // tokens for pictures, by id
 }
 
 // Open reads the stored credentials and adds those of the configuration. A bad
@@ -80,6 +83,10 @@ func Open(c Config, s *store.Store) (*Auth, error) {
 	if err := a.loadTokens(c.Tokens); err != nil {
 		return nil, err
 	}
+	var err error
+	if a.streams, err = a.streamTable.All(); err != nil {
+		return nil, err
+	}
 	return a, a.loadSessions()
 }
 
@@ -90,7 +97,10 @@ func (a *Auth) openTables(s *store.Store) (err error) {
 	if a.tokenTable, err = store.NewTable[tokenRecord](s, "tokens"); err != nil {
 		return err
 	}
-	a.sessionTable, err = store.NewTable[sessionRecord](s, "sessions")
+	if a.sessionTable, err = store.NewTable[sessionRecord](s, "sessions"); err != nil {
+		return err
+	}
+	a.streamTable, err = store.NewTable[streamRecord](s, "stream_tokens")
 	return err
 }
 

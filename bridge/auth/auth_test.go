@@ -362,3 +362,42 @@ func TestRace(t *testing.T) {
 		t.Errorf("left over: %v", k)
 	}
 }
+
+// TestTakenKey: a camera's own key, of which nobody knew, is its key from then on.
+func TestTakenKey(t *testing.T) {
+	w := open(t, auth.Config{Keys: []auth.ConfigKey{{Camera: "gate", Secret: fileKey, Source: "bridge.yaml:3"}}})
+	minted, _ := w.mint("porch", "")
+	for _, own := range []string{"wsk_abcdefghijklmnopqrstuvwxyz", "wsk_abcdefgh_ijklmnopqrstuvwxyz"} {
+		k, err := w.Take("garage", own, "esp-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k.Camera != "garage" || k.Identity != "esp-1" || k.Prefix != own[:8] || k.Source != "" || strings.Contains(own, k.ID) {
+			t.Errorf("%+v", k)
+		}
+		w.restart(auth.Config{})
+		if got, ok := w.VerifyKey(own); !ok || got.ID != k.ID {
+			t.Errorf("after a restart it is %+v, %v", got, ok)
+		}
+		if _, ok := w.VerifyKey(own + "x"); ok {
+			t.Error("a longer key is taken for it")
+		}
+		if _, err := w.Take("attic", own, ""); bridge.CodeOf(err) != bridge.CodeConflict {
+			t.Errorf("taken twice: %v", err)
+		}
+		if _, err := w.Revoke(k.ID); err != nil {
+			t.Error(err)
+		}
+		if _, ok := w.VerifyKey(own); ok {
+			t.Error("a revoked key is good")
+		}
+	}
+	if _, err := w.Take("attic", minted, ""); bridge.CodeOf(err) != bridge.CodeConflict {
+		t.Errorf("a minted key was taken: %v", err)
+	}
+	for _, bad := range []string{"", "wsk_short", "key_abcdefghijklmnopqrstuvwxyz", "wsk_abcdefghijklmnop qrstuvwxyz", "wsk_" + strings.Repeat("x", 600)} {
+		if _, err := w.Take("attic", bad, ""); bridge.CodeOf(err) != bridge.CodeInvalid {
+			t.Errorf("%.20q: %v", bad, err)
+		}
+	}
+}

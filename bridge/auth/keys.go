@@ -14,6 +14,7 @@ const (
 	keyPrefix  = "wsk_"
 	keyIDBytes = 5 // 8 characters
 	shownChars = 8 // of a key, in lists
+	maxKey     = 512
 )
 
 var keyPattern = regexp.MustCompile(`^wsk_[A-Za-z0-9_-]{24,}$`)
@@ -22,6 +23,7 @@ var keyPattern = regexp.MustCompile(`^wsk_[A-Za-z0-9_-]{24,}$`)
 type keyRecord struct {
 	Key    bridge.Key
 	Digest digest
+	Taken  bool // its secret was the camera's own, so the id is no part of it
 }
 
 func (a *Auth) loadKeys(fromFile []ConfigKey) (err error) {
@@ -51,12 +53,12 @@ func (c ConfigKey) record() (keyRecord, error) {
 		return keyRecord{}, bridge.Errorf(bridge.CodeInvalid, "%s: the key of camera %s must be wsk_ and 24 or more letters, digits, - or _", c.Source, c.Camera)
 	}
 	k := bridge.Key{ID: "config-" + c.Camera, Camera: c.Camera, Prefix: c.Secret[:shownChars], Source: c.Source}
-	return keyRecord{k, digestOf(c.Secret)}, nil
+	return keyRecord{Key: k, Digest: digestOf(c.Secret)}, nil
 }
 
 // VerifyKey returns the key that the secret is, if it is one.
 func (a *Auth) VerifyKey(secret string) (bridge.Key, bool) {
-	if len(secret) > 512 || !keyPattern.MatchString(secret) {
+	if len(secret) > maxKey || !keyPattern.MatchString(secret) {
 		return bridge.Key{}, false
 	}
 	d := digestOf(secret)
@@ -71,7 +73,44 @@ func (a *Auth) VerifyKey(secret string) (bridge.Key, bool) {
 			return r.Key, true
 		}
 	}
+	for _, r := range a.keys {
+		if r.Taken && r.Digest.equal(d) {
+			return r.Key, true
+		}
+	}
 	return bridge.Key{}, false
+}
+
+// Take makes a secret that a camera brought along its key. Its errors are
+// CodeInvalid for a text that is no key, CodeConflict for one that is known, and
+// CodeUnavailable if it could not be stored.
+func (a *Auth) Take(camera, secret, identity string) (bridge.Key, error) {
+	if len(secret) > maxKey || !keyPattern.MatchString(secret) {
+		return bridge.Key{}, bridge.Errorf(bridge.CodeInvalid, "a key must be wsk_ and 24 or more letters, digits, - or _")
+	}
+	if k, known := a.VerifyKey(secret); known {
+		return bridge.Key{}, bridge.Errorf(bridge.CodeConflict, "that is the key of camera %s", k.Camera)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k := bridge.Key{ID: a.freeIDLocked(), Camera: camera, Prefix: secret[:shownChars], Identity: identity, Created: a.now().UTC().Truncate(time.Second)}
+	return k, a.keepLocked(keyRecord{Key: k, Digest: digestOf(secret), Taken: true})
+}
+
+func (a *Auth) freeIDLocked() string {
+	id := random(keyIDBytes)
+	for _, taken := a.keys[id]; taken; _, taken = a.keys[id] {
+		id = random(keyIDBytes)
+	}
+	return id
+}
+
+func (a *Auth) keepLocked(r keyRecord) error {
+	if err := a.keyTable.Put(r.Key.ID, r); err != nil {
+		return bridge.Errorf(bridge.CodeUnavailable, "the new key could not be stored: %w", err)
+	}
+	a.keys[r.Key.ID] = r
+	return nil
 }
 
 // Mint makes a key for the camera and returns its secret, which nothing shows
@@ -85,17 +124,12 @@ func (a *Auth) Mint(camera, identity string) (secret string, k bridge.Key, err e
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	id := random(keyIDBytes)
-	for _, taken := a.keys[id]; taken; _, taken = a.keys[id] {
-		id = random(keyIDBytes)
-	}
+	id := a.freeIDLocked()
 	secret = keyPrefix + id + "_" + random(secretBytes)
 	k = bridge.Key{ID: id, Camera: camera, Prefix: secret[:shownChars], Identity: identity, Created: a.now().UTC().Truncate(time.Second)}
-	r := keyRecord{k, digestOf(secret)}
-	if err := a.keyTable.Put(id, r); err != nil {
-		return "", bridge.Key{}, bridge.Errorf(bridge.CodeUnavailable, "the new key could not be stored: %w", err)
+	if err := a.keepLocked(keyRecord{Key: k, Digest: digestOf(secret)}); err != nil {
+		return "", bridge.Key{}, err
 	}
-	a.keys[id] = r
 	return secret, k, nil
 }
 
@@ -116,7 +150,8 @@ func (a *Auth) Revoke(keyID string) (bridge.Key, error) {
 	return r.Key, a.forgetLocked(keyID)
 }
 
-// RevokeCamera forgets all minted keys of a camera that was removed.
+// RevokeCamera forgets all minted keys of a camera that was removed, and what
+// opens its pictures.
 func (a *Auth) RevokeCamera(camera string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -128,7 +163,7 @@ func (a *Auth) RevokeCamera(camera string) error {
 			return err
 		}
 	}
-	return nil
+	return a.forgetStreamsLocked(camera)
 }
 
 func (a *Auth) forgetLocked(id string) error {

@@ -34,6 +34,9 @@ type board struct {
 	badgeEnd  time.Time
 }
 
+// updated is the firmware after an update, whatever was installed.
+const updated = "fakecam-1.1.0"
+
 const (
 	identifyTime = 3 * time.Second
 	badgeTime    = 3 * time.Second
@@ -51,7 +54,10 @@ func newBoard(cfg Config) *board {
 			MAC:      fmt.Sprintf("24:0a:c4:%02x:%02x:%02x", r.IntN(256), r.IntN(256), r.IntN(256)),
 			Firmware: "fakecam-1.0.0", Board: "ai-thinker", Sensor: "OV2640", PSRAM: 4 << 20, Reset: "poweron",
 		},
-		caps: everything(first),
+		caps: usual(first),
+	}
+	if cfg.Full {
+		complete(&b.caps)
 	}
 	if cfg.Caps != nil {
 		b.caps = *cfg.Caps
@@ -71,8 +77,8 @@ func newBoard(cfg Config) *board {
 	return b
 }
 
-// everything is what a simulated board can do.
-func everything(first size) bridge.Capabilities {
+// usual is what a simulated board can do.
+func usual(first size) bridge.Capabilities {
 	two := bridge.Limit{Range: &bridge.Range{-2, 2}}
 	yes := bridge.Limit{}
 	c := bridge.Capabilities{
@@ -91,6 +97,22 @@ func everything(first size) bridge.Capabilities {
 		c.FrameSizes = append(c.FrameSizes, first.name)
 	}
 	return c
+}
+
+// complete adds what only Full has: the settings that are left, in their widest
+// ranges, and OTA.
+func complete(c *bridge.Capabilities) {
+	c.OTA = true
+	for _, p := range bridge.Properties() {
+		_, have := c.Settings[p.Name]
+		switch {
+		case have || p.Kind == bridge.Choice: // those are there
+		case p.Kind == bridge.Number:
+			c.Settings[p.Name] = bridge.Limit{Range: &bridge.Range{p.Min, p.Max}}
+		default:
+			c.Settings[p.Name] = bridge.Limit{}
+		}
+	}
 }
 
 // initial returns the settings after a restart: each one that is offered.
@@ -161,7 +183,7 @@ func (b *board) do(a bridge.Action, now time.Time) error {
 		b.driveEnd = time.Time{}
 		b.show(now, "stopped")
 	case "ota":
-		return bridge.Errorf(bridge.CodeUnsupported, "a simulated camera cannot be updated")
+		b.device.Firmware = updated // runs after the restart that follows
 	}
 	return nil
 }

@@ -48,8 +48,10 @@ type Config struct {
 	Stats      time.Duration // between stats; default 30 s
 	OldStats   bool          // stats without "frames", as early sketches send them
 	Insecure   bool          // wss:// without looking at the certificate
+	Full       bool          // a native camera that has every setting there is, and takes OTA
 
-	// Caps is what a native camera says it can do; nil means everything but OTA.
+	// Caps is what a native camera says it can do; nil means what a usual board
+	// can, or everything if Full.
 	Caps *bridge.Capabilities
 	// Clock is what the pictures show and the uptime counts; nil means time.Now.
 	// The pace of sending and the camera's timers always follow real time.

@@ -131,7 +131,7 @@ func (n *native) do(s *session, m wire.Do) error {
 		return err
 	}
 	switch m.Action {
-	case "restart":
+	case "restart", "ota":
 		return errRestart
 	case "snapshot":
 		return s.send(c.picture(now))

@@ -334,3 +334,23 @@ func TestNothingBeforeReady(t *testing.T) {
 		})
 	}
 }
+
+// TestFull: it has every setting there is, and runs other firmware after an update.
+func TestFull(t *testing.T) {
+	s := serve(t, native())
+	cfg := small(s)
+	cfg.Full, cfg.Retry = true, time.Millisecond
+	play(t, cfg)
+	l := s.next(t)
+	h := message[wire.Hello](l)
+	offer := bridge.NewOffer(bridge.Native, h.Caps, 30)
+	if len(offer.Properties) != len(bridge.Properties()) || len(offer.Actions) != 8 {
+		t.Errorf("it has %d of %d settings, and %v", len(offer.Properties), len(bridge.Properties()), offer.Actions)
+	}
+	if r := l.ask(wire.Do{ID: "1", Action: "ota", Args: map[string]any{"url": "http://192.0.2.1/x.bin"}}); !r.OK {
+		t.Errorf("an update ended with %+v", r)
+	}
+	if again := message[wire.Hello](s.next(t)); again.Device.Firmware == h.Device.Firmware {
+		t.Errorf("it still runs %s", again.Device.Firmware)
+	}
+}

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -265,8 +266,11 @@ func (f *Fleet) Do(ctx context.Context, id string, a bridge.Action) error {
 	}
 	defer release()
 	s, request := f.current(c)
-	if s == nil {
+	switch {
+	case s == nil:
 		return bridge.Errorf(bridge.CodeUnavailable, "%s is not connected, so it cannot %s", c.id, a.Name)
+	case a.Name == "snapshot" && !s.wanted.Load():
+		return bridge.Errorf(bridge.CodeUnavailable, "%s is switched off: switch it on for a snapshot", c.id)
 	}
 	if !s.native.Load() {
 		return nil
@@ -280,5 +284,23 @@ func (f *Fleet) Do(ctx context.Context, id string, a bridge.Action) error {
 		}
 		return err
 	}
+	f.turned(c, a)
 	return nil
+}
+
+// turned notes where a camera looks after a pan or tilt.
+func (f *Fleet) turned(c *camera, a bridge.Action) {
+	angle, ok := a.Args["angle"].(int)
+	if !ok {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	angles := maps.Clone(c.angles)
+	if angles == nil {
+		angles = map[string]int{}
+	}
+	angles[a.Name] = angle
+	c.angles = angles
+	f.changedLocked(c.id)
 }

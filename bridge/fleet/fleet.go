@@ -60,6 +60,9 @@ type Keys interface {
 	Revoke(id string) (bridge.Key, error)
 	// RevokeCamera ends all minted keys of a camera.
 	RevokeCamera(camera string) error
+	// Take makes the secret, of which nobody knew, the key of a camera.
+	// CodeInvalid if it cannot be one.
+	Take(camera, secret, identity string) (bridge.Key, error)
 	// Keys lists all keys.
 	Keys() []bridge.Key
 }
@@ -69,6 +72,7 @@ type record struct {
 	Room, Name   string
 	InFile       bool // made because the configuration file names it
 	Disabled     bool
+	Hidden       bool
 	Dialect      bridge.Dialect
 	Device       bridge.Device
 	Caps         bridge.Capabilities
@@ -98,6 +102,7 @@ type camera struct {
 	flips       []time.Time   // replacements of a live connection, within the last minute
 	motion      bridge.Motion // in force
 	disturbed   time.Time     // see bridge.Camera
+	angles      map[string]int
 
 	unsaved bool // the last write failed
 
@@ -122,7 +127,8 @@ type Fleet struct {
 
 	mu        sync.Mutex
 	closed    bool
-	requests  uint64 // ids of commands
+	requests  uint64    // ids of commands
+	permit    time.Time // until then an unknown camera may come in
 	cameras   map[string]*camera
 	listeners map[*bridge.Listener]struct{}
 }
@@ -368,10 +374,10 @@ func (f *Fleet) snapshot(c *camera) bridge.Camera {
 	feed := f.hub.Feed(c.id)
 	s := bridge.Camera{
 		ID: c.id, Room: c.room(), Name: c.name(), Source: c.source,
-		Dialect: c.rec.Dialect, State: c.state(), Enabled: !c.rec.Disabled,
+		Dialect: c.rec.Dialect, State: c.state(), Enabled: !c.rec.Disabled, Hidden: c.rec.Hidden,
 		Address: c.address, LastFrame: feed.Latest().Received, BootedAt: c.rec.BootedAt,
 		Device: c.rec.Device, Offer: c.offer, Desired: c.rec.Desired, Reported: c.reported,
-		Motion: c.motion, Disturbed: c.disturbed,
+		Motion: c.motion, Disturbed: c.disturbed, Angles: c.angles,
 	}
 	if c.session != nil {
 		s.Connected, s.ConnectedAt = true, c.session.since
@@ -419,13 +425,23 @@ func (f *Fleet) changedLocked(id string) {
 	}
 }
 
-// notify tells listeners and the log of a fault.
-func (f *Fleet) notify(n bridge.Notice) {
+// Tell tells listeners what went wrong elsewhere, such as a command over MQTT that
+// was refused.
+func (f *Fleet) Tell(n bridge.Notice) {
 	n.Time = time.Now()
-	f.log.Warn(n.Message, "camera", n.Camera, "code", n.Code)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for l := range f.listeners {
 		l.Notify(n)
 	}
+}
+
+// notify tells listeners and the log of a fault, or of good news.
+func (f *Fleet) notify(n bridge.Notice) {
+	if n.Code == "" {
+		f.log.Info(n.Message, "camera", n.Camera)
+	} else {
+		f.log.Warn(n.Message, "camera", n.Camera, "code", n.Code)
+	}
+	f.Tell(n)
 }

@@ -29,6 +29,9 @@ type ring struct {
 func (r *ring) VerifyKey(secret string) (bridge.Key, bool) {
 	r.mu.Lock()
 	id, ok := strings.CutPrefix(secret, "secret-")
+	if taken, own := strings.CutPrefix(secret, "own-"); own {
+		id, ok = taken, true
+	}
 	k, known := r.keys[id]
 	then := r.verified
 	r.verified = nil
@@ -45,6 +48,19 @@ func (r *ring) Mint(camera, identity string) (string, bridge.Key, error) {
 	k := bridge.Key{ID: fmt.Sprint("k", len(r.keys)+1), Camera: camera, Identity: identity}
 	r.keys[k.ID] = k
 	return "secret-" + k.ID, k, nil
+}
+
+// Take takes secrets that begin with own-.
+func (r *ring) Take(camera, secret, identity string) (bridge.Key, error) {
+	id, ok := strings.CutPrefix(secret, "own-")
+	if !ok {
+		return bridge.Key{}, bridge.Errorf(bridge.CodeInvalid, "%q is no key", secret)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := bridge.Key{ID: id, Camera: camera, Identity: identity}
+	r.keys[id] = k
+	return k, nil
 }
 
 func (r *ring) Revoke(id string) (bridge.Key, error) {

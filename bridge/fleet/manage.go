@@ -137,6 +137,27 @@ func (f *Fleet) tellStream(s *session, on bool) {
 	}
 }
 
+// SetHidden keeps that somebody removed the camera in Home Assistant, so that it
+// is not announced there again, or that it may be.
+func (f *Fleet) SetHidden(id string, hidden bool) error {
+	f.mu.Lock()
+	c, err := f.findLocked(id)
+	if err != nil {
+		f.mu.Unlock()
+		return err
+	}
+	changed := c.rec.Hidden != hidden
+	c.rec.Hidden = hidden
+	if changed {
+		f.changedLocked(c.id)
+	}
+	f.mu.Unlock()
+	if !changed {
+		return nil
+	}
+	return f.save(c)
+}
+
 // Remove forgets a camera: its keys end, its connection is closed, its viewers
 // end. CodeConflict if the configuration file names it.
 func (f *Fleet) Remove(id string) error {

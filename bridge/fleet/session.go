@@ -38,6 +38,9 @@ func (f *Fleet) Admit(c bridge.Claim, l bridge.Link) (bridge.Session, error) {
 	}
 	k, ok := f.keys.VerifyKey(c.Key)
 	if !ok {
+		k, ok = f.takeIn(c)
+	}
+	if !ok {
 		return nil, &bridge.Refusal{Reason: bridge.ReasonInvalidKey}
 	}
 	if c.App != "" && c.App != f.cfg.App {
@@ -222,6 +225,7 @@ func (s *session) Stats(in bridge.Stats) {
 func (c *camera) bootedLocked(at time.Time) {
 	if d := at.Sub(c.rec.BootedAt); d > 5*time.Second || d < -5*time.Second {
 		c.rec.BootedAt = at.Round(time.Second)
+		c.angles = nil // its servos may stand elsewhere
 	}
 }
 

@@ -39,7 +39,7 @@ func TestCameraJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"address":"192.0.2.9:1234","booted_at":null,"connected":true,"connected_at":"2026-03-01T12:00:00.123Z",` +
+	want := `{"address":"192.0.2.9:1234","announced":true,"booted_at":null,"connected":true,"connected_at":"2026-03-01T12:00:00.123Z",` +
 		`"device":{"board":"ai-thinker","mac":"aa:bb:cc:dd:ee:ff"},"dialect":"native","enabled":true,"id":"porch","last_frame_at":null,` +
 		`"name":"Front porch","room":"Room-porch","settings":{"desired":{"quality":12},"reported":{}},"source":"bridge.yaml:12","state":"online",` +
 		`"stats":{"bytes_per_second":0,"device_fps":null,"dropped":{"rate":1},"fps":0,"frame_size":4000,"frames":1,"heap_free":null,` +
@@ -51,6 +51,23 @@ func TestCameraJSON(t *testing.T) {
 	w.get("/api/v1/cameras").decode(t, &list)
 	if len(list.Items) != 2 || list.Items[0].ID != "porch" {
 		t.Errorf("listed %v", list)
+	}
+}
+
+// TestRediscover brings a camera back that was removed in Home Assistant.
+func TestRediscover(t *testing.T) {
+	w := open(t, httpapi.Config{Auth: true})
+	if err := w.fleet.SetHidden("porch", true); err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Announced bool }
+	w.get("/api/v1/cameras/porch", bearer(adminToken)...).decode(t, &got)
+	if got.Announced {
+		t.Error("a hidden camera is shown as announced")
+	}
+	w.ask("POST", "/api/v1/cameras/porch/rediscover", "{}", bearer(adminToken)...).decode(t, &got)
+	if c, err := w.fleet.Camera("porch"); err != nil || c.Hidden || !got.Announced {
+		t.Errorf("hidden %v, answered %v, %v", c.Hidden, got, err)
 	}
 }
 
@@ -357,6 +374,9 @@ func TestHealthAndMetrics(t *testing.T) {
 	ready(200, `{"ready":true,"degraded":false,"store":"ok","mqtt":"connected","cameras":{"known":2,"online":1}}`)
 	mqtt, why = false, "no broker at home.local:1883"
 	ready(200, `{"ready":true,"degraded":true,"store":"ok","mqtt":"no broker at home.local:1883","cameras":{"known":2,"online":1}}`)
+	mqtt, why = true, "the broker refuses espcam/+/+/set"
+	ready(200, `{"ready":true,"degraded":true,"store":"ok","mqtt":"the broker refuses espcam/+/+/set","cameras":{"known":2,"online":1}}`)
+	mqtt, why = false, "no broker at home.local:1883"
 	broken = bridge.Errorf(bridge.CodeUnavailable, "disk full")
 	ready(503, `{"ready":false,"degraded":true,"store":"disk full","mqtt":"no broker at home.local:1883","cameras":{"known":2,"online":1}}`)
 

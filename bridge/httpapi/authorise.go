@@ -81,10 +81,11 @@ func (s *Server) identify(r *http.Request, v *visit) error {
 }
 
 // bearer returns the secret of an Authorization header. A scheme that carries
-// none (Home Assistant tries Digest after a refusal) is no guess.
+// none (Home Assistant tries Digest after a refusal) is no guess, and an empty
+// password is none: its MJPEG camera sends that with each still.
 func bearer(r *http.Request) (string, bool) {
 	if _, password, ok := r.BasicAuth(); ok {
-		return password, true
+		return password, password != ""
 	}
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return strings.TrimSpace(secret), strings.EqualFold(scheme, "Bearer")
@@ -97,10 +98,19 @@ func (s *Server) byToken(v *visit, secret string) error {
 	}
 	v.who = who
 	v.still = func() bool {
-		now, ok := s.deps.Auth.VerifyToken(secret)
+		now, ok := s.holder(v, secret)
 		return ok && same(now, who)
 	}
 	return nil
+}
+
+// holder returns who holds the secret, if it is a token for what the row serves.
+func (s *Server) holder(v *visit, secret string) (bridge.Principal, bool) {
+	who, ok := s.deps.Auth.VerifyToken(secret)
+	if !ok && v.entry.media {
+		who, ok = s.deps.Auth.VerifyStreamToken(secret)
+	}
+	return who, ok
 }
 
 func (s *Server) bySession(r *http.Request, v *visit) error {
@@ -134,8 +144,11 @@ const unguessable = 32
 func (s *Server) checkToken(v *visit, secret string) (bridge.Principal, error) {
 	wait := s.guesses.blocked(v.address)
 	if wait == 0 || len(secret) >= unguessable {
-		if who, ok := s.deps.Auth.VerifyToken(secret); ok {
+		if who, ok := s.holder(v, secret); ok {
 			return who, nil
+		}
+		if who, ok := s.deps.Auth.VerifyStreamToken(secret); ok {
+			return who, bridge.Errorf(bridge.CodeDenied, "the token %q is for pictures only", who.Name)
 		}
 	}
 	if wait > 0 {

@@ -18,6 +18,7 @@ type cameraJSON struct {
 	State       bridge.State   `json:"state"`
 	Connected   bool           `json:"connected"`
 	Enabled     bool           `json:"enabled"`
+	Announced   bool           `json:"announced"` // false: somebody removed it in Home Assistant
 	Address     string         `json:"address"`
 	ConnectedAt *time.Time     `json:"connected_at"`
 	LastFrameAt *time.Time     `json:"last_frame_at"`
@@ -59,7 +60,7 @@ func toJSON(c bridge.Camera) cameraJSON {
 	}
 	return cameraJSON{
 		ID: c.ID, Room: c.Room, Name: c.Name, Dialect: c.Dialect, State: c.State,
-		Connected: c.Connected, Enabled: c.Enabled, Address: c.Address,
+		Connected: c.Connected, Enabled: c.Enabled, Announced: !c.Hidden, Address: c.Address,
 		ConnectedAt: instant(c.ConnectedAt), LastFrameAt: instant(c.LastFrame), BootedAt: instant(c.BootedAt),
 		Source: c.Source, Device: c.Device, Offer: c.Offer,
 		Settings: settingsJSON{orEmpty(c.Desired), orEmpty(c.Reported)},
@@ -180,6 +181,19 @@ func (s *Server) deleteCamera(w http.ResponseWriter, _ *http.Request, v *visit) 
 	s.log.Info("camera removed", "camera", v.camera.ID, "name", v.who.Name)
 	send(w, http.StatusOK, map[string]bool{"ok": true})
 	return nil
+}
+
+// rediscover lets a camera that was removed in Home Assistant be announced there
+// again.
+func (s *Server) rediscover(w http.ResponseWriter, _ *http.Request, v *visit) error {
+	if err := s.deps.Fleet.SetHidden(v.camera.ID, false); err != nil {
+		return err
+	}
+	c, err := s.deps.Fleet.Camera(v.camera.ID)
+	if err == nil {
+		send(w, http.StatusOK, s.show(c))
+	}
+	return err
 }
 
 // command is an action as callers ask for it.

@@ -113,6 +113,7 @@ func TestCredentials(t *testing.T) {
 			"lower":  w.get(path, "Authorization: bearer "+viewerToken),
 			"basic":  w.get(path, basic("anybody", viewerToken)),
 			"query":  w.get(path + "?token=" + viewerToken),
+			"both":   w.get(path+"?token="+viewerToken, basic("", "")), // as Home Assistant asks for a still
 		} {
 			if got.StatusCode != 200 {
 				t.Errorf("%s, %s: %s %s", path, name, got.Status, got.body)

@@ -15,9 +15,9 @@ import (
 // Sources are figures of other parts, for readiness and metrics. Each may be
 // nil; none may block for long.
 type Sources struct {
-	Store   func() error // nil error: the disk takes writes
-	MQTT    func() (connected bool, why string)
-	Refused func() map[bridge.Reason]uint64 // camera handshakes refused since the start
+	Store   func() error                        // nil error: the disk takes writes
+	MQTT    func() (connected bool, why string) // why: what is wrong, in a sentence, connected or not
+	Refused func() map[bridge.Reason]uint64     // camera handshakes refused since the start
 
 	Events    func() error        // nil error: events are saved
 	Journal   func() EventFigures // of the events that are kept
@@ -84,12 +84,10 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) error 
 			out.Ready, out.Store = false, err.Error()
 		}
 	}
-	if f := s.deps.Sources.MQTT; f != nil {
-		if ok, why := f(); !ok {
-			out.Degraded, out.MQTT = true, why
-		}
-	} else {
+	if f := s.deps.Sources.MQTT; f == nil {
 		out.MQTT = "off"
+	} else if ok, why := f(); !ok || why != "" {
+		out.Degraded, out.MQTT = true, why
 	}
 	if f := s.deps.Sources.Events; f != nil {
 		out.Events = "ok"
@@ -109,6 +107,29 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) error 
 	}
 	send(w, status, out)
 	return nil
+}
+
+// trouble is what a part of the bridge cannot do just now, in words for people.
+type trouble struct {
+	Part    string `json:"part"` // "mqtt" or "events"
+	Message string `json:"message"`
+}
+
+// troubles are those that the page shows: what degrades the bridge, while it
+// lasts. None is [], never null.
+func (s *Server) troubles() []trouble {
+	out := []trouble{}
+	if f := s.deps.Sources.MQTT; f != nil {
+		if _, why := f(); why != "" {
+			out = append(out, trouble{"mqtt", why})
+		}
+	}
+	if f := s.deps.Sources.Events; f != nil {
+		if err := f(); err != nil {
+			out = append(out, trouble{"events", err.Error()})
+		}
+	}
+	return out
 }
 
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request, _ *visit) error {

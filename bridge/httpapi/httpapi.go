@@ -9,7 +9,8 @@
 // latest wins, and what was skipped is counted in the hub. A write that takes
 // longer than 5 s ends its viewer. Viewers, bodies, headers, messages and guesses
 // at tokens are bounded. Every error is JSON with a sentence that says what to
-// do; a secret is never answered, logged or kept in a URL that we make.
+// do; a secret is answered once, when it is made, and never logged or kept in a
+// URL that we make.
 package httpapi
 
 import (
@@ -95,6 +96,7 @@ type Control interface {
 	SetMotion(id string, in map[string]any) (bridge.Camera, error)
 	Rename(id, name string) error
 	SetEnabled(id string, on bool) error
+	SetHidden(id string, hidden bool) error // from Home Assistant
 	Remove(id string) error
 }
 
@@ -130,6 +132,15 @@ type Auth interface {
 	Login(secret string) (cookie string, p bridge.Principal, ok bool)
 	Session(cookie string) (bridge.Principal, bool)
 	Logout(cookie string) error
+	StreamTokens
+}
+
+// StreamTokens are those that open pictures and nothing else.
+type StreamTokens interface {
+	VerifyStreamToken(secret string) (bridge.Principal, bool)
+	MintStreamToken(name string, cameras []string) (secret string, t bridge.StreamToken, err error)
+	RevokeStreamToken(id string) (bridge.StreamToken, error)
+	StreamTokens() []bridge.StreamToken
 }
 
 // Server answers HTTP. Use its Handler, and Close it after the listeners.
@@ -155,13 +166,14 @@ type Server struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[net.Conn]struct{} // hijacked
+	pages  map[*bridge.Listener]struct{}
 }
 
 // New makes a Server. It fails if a route has no role, or the page cannot be
 // read.
 func New(cfg Config, deps Deps) (*Server, error) {
 	cfg = withDefaults(cfg)
-	s := &Server{cfg: cfg, deps: deps, now: deps.Now, log: deps.Log, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	s := &Server{cfg: cfg, deps: deps, now: deps.Now, log: deps.Log, done: make(chan struct{}), conns: map[net.Conn]struct{}{}, pages: map[*bridge.Listener]struct{}{}}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -289,6 +301,28 @@ func (s *Server) begin() (end func(), err error) {
 	}
 	s.wg.Add(1)
 	return s.wg.Done, nil
+}
+
+// Notify tells open pages of a fault that the fleet does not know of. It never
+// blocks; app calls it.
+func (s *Server) Notify(n bridge.Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.pages {
+		l.Notify(n)
+	}
+}
+
+// enrol lets Notify tell a page, until the caller calls leave.
+func (s *Server) enrol(l *bridge.Listener) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pages[l] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.pages, l)
+	}
 }
 
 // hold remembers a hijacked connection, so that Close can end it. The caller

@@ -16,7 +16,7 @@ type entry struct {
 	on     string      // "GET /path" in http.ServeMux's form, or "page set"
 	role   bridge.Role // never empty
 	scope  scope
-	media  bool                   // a picture by URL: public_streams opens it, others may embed it with a token
+	media  bool                   // a picture by URL: public_streams and stream tokens open it, others may embed it with a token
 	fields map[string]bridge.Role // members of the body that need more than role
 	serve  func(*Server, http.ResponseWriter, *http.Request, *visit) error
 	take   func(*socket, request) error
@@ -56,6 +56,7 @@ func table() []entry {
 		{on: "PATCH /api/v1/cameras/{camera}", role: bridge.Operator, scope: oneCamera, serve: (*Server).patchCamera, fields: adminFields()},
 		{on: "DELETE /api/v1/cameras/{camera}", role: bridge.Admin, scope: oneCamera, serve: (*Server).deleteCamera},
 		{on: "POST /api/v1/cameras/{camera}/do", role: bridge.Operator, scope: oneCamera, serve: (*Server).doAction},
+		{on: "POST /api/v1/cameras/{camera}/rediscover", role: bridge.Admin, scope: oneCamera, serve: (*Server).rediscover},
 		{on: "GET /api/v1/cameras/{camera}/motion.png", role: bridge.Viewer, scope: oneCamera, serve: (*Server).motionPicture},
 		{on: "GET /api/v1/events", role: bridge.Viewer, serve: (*Server).listEvents},
 		{on: "GET /api/v1/events/{id}", role: bridge.Viewer, serve: (*Server).getEvent},
@@ -66,6 +67,10 @@ func table() []entry {
 		{on: "GET /api/v1/apps/{app}/ws-ingest", role: bridge.Admin, scope: whole, serve: (*Server).listKeys},
 		{on: "DELETE /api/v1/apps/{app}/ws-ingest/{id}", role: bridge.Admin, scope: whole, serve: (*Server).revokeKey},
 		{on: "GET /api/v1/apps/{app}/ws-ingest/live/{room}", role: bridge.Public, serve: (*Server).liveInfo},
+
+		{on: "GET /api/v1/stream-tokens", role: bridge.Admin, scope: whole, serve: (*Server).listStreamTokens},
+		{on: "POST /api/v1/stream-tokens", role: bridge.Admin, scope: whole, serve: (*Server).mintStreamToken},
+		{on: "DELETE /api/v1/stream-tokens/{id}", role: bridge.Admin, scope: whole, serve: (*Server).revokeStreamToken},
 
 		{on: "GET /api/v1/ws", role: bridge.Viewer, serve: (*Server).pageSocket},
 		{on: "page subscribe", role: bridge.Viewer, scope: oneCamera, take: (*socket).subscribe},

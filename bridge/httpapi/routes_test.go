@@ -26,6 +26,7 @@ var callers = []struct {
 // wholeBridge are the routes that a token for one camera may not use at all.
 var wholeBridge = map[string]bool{
 	"GET /readyz": true, "GET /metrics": true,
+	"GET /api/v1/stream-tokens": true, "POST /api/v1/stream-tokens": true, "DELETE /api/v1/stream-tokens/{id}": true,
 	"POST /api/v1/apps/{app}/ws-ingest": true, "GET /api/v1/apps/{app}/ws-ingest": true, "DELETE /api/v1/apps/{app}/ws-ingest/{id}": true,
 }
 

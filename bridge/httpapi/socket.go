@@ -42,9 +42,10 @@ type socket struct {
 	lanes  sync.WaitGroup
 
 	// Owned by write.
-	told   map[string]time.Time // cameras that the page knows, and when it last heard of each
-	old    map[string]bool      // cameras whose state it was told has changed since
-	events happenings
+	told     map[string]time.Time // cameras that the page knows, and when it last heard of each
+	old      map[string]bool      // cameras whose state it was told has changed since
+	events   happenings
+	troubles []trouble // as the page knows them
 
 	mu       sync.Mutex
 	queue    [][]byte
@@ -71,6 +72,7 @@ func (s *Server) pageSocket(w http.ResponseWriter, r *http.Request, v *visit) er
 	var unsubscribe func()
 	k.news, unsubscribe = s.deps.Fleet.Subscribe()
 	defer unsubscribe()
+	defer s.enrol(k.news)()
 	if s.deps.Motion != nil {
 		inbox, leave := s.deps.Motion.Subscribe()
 		defer leave()
@@ -166,8 +168,15 @@ type (
 		App     string       `json:"app"` // the name in stream URLs
 		Role    bridge.Role  `json:"role"`
 		Auth    bool         `json:"auth"`
+		Open    bool         `json:"open_streams"` // pictures need no token
 		Time    int64        `json:"time"`
 		Cameras []cameraJSON `json:"cameras"`
+
+		Troubles []trouble `json:"troubles"`
+	}
+	healthMessage struct {
+		Type     string    `json:"type"`
+		Troubles []trouble `json:"troubles"` // all that there are now
 	}
 	cameraMessage struct {
 		Type   string     `json:"type"`
@@ -209,8 +218,27 @@ func (k *socket) welcome() {
 	for _, c := range cameras {
 		k.told[c.ID] = k.now()
 	}
-	k.say(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, k.now().UnixMilli(), cameras})
+	open := !k.cfg.Auth || k.cfg.PublicStreams
+	k.troubles = k.mayKnow()
+	k.say(welcomeMessage{"welcome", k.cfg.Version, k.cfg.Name, k.cfg.App, k.v.who.Role, k.cfg.Auth, open, k.now().UnixMilli(), cameras, k.troubles})
 	k.welcomeEvents()
+}
+
+// mayKnow is what is wrong with the bridge, for who may see all of it, as on
+// /readyz.
+func (k *socket) mayKnow() []trouble {
+	if k.v.who.Cameras != nil {
+		return []trouble{}
+	}
+	return k.Server.troubles()
+}
+
+// tellTroubles says what is wrong with the bridge when that has changed.
+func (k *socket) tellTroubles() {
+	if now := k.mayKnow(); !slices.Equal(now, k.troubles) {
+		k.troubles = now
+		k.say(healthMessage{"health", now})
+	}
 }
 
 // write sends until the page leaves, is sent away or takes nothing.
@@ -262,6 +290,7 @@ func (k *socket) pump() error {
 			k.tellLater()
 		case <-beat.C:
 			k.tell()
+			k.tellTroubles()
 		case <-stats.C:
 			k.age()
 		case <-recheck.C:

@@ -75,6 +75,8 @@ func (w *world) tab(headers ...string) (*tab, message) {
 type message struct {
 	Type, ID, Message, Code, Role, Name, App, Version, Property, Value string
 	OK, Auth                                                           bool
+	Open                                                               bool `json:"open_streams"`
+	Troubles                                                           []struct{ Part, Message string }
 	Time                                                               int64
 	Echo                                                               json.Number
 	Camera                                                             json.RawMessage // an object, or an id
@@ -176,8 +178,13 @@ func TestWelcome(t *testing.T) {
 		t.Errorf("welcome %+v", m)
 	}
 	_, m = w.tab(bearer(porchToken)...)
-	if len(m.Cameras) != 1 || m.Cameras[0].ID != "porch" {
+	if len(m.Cameras) != 1 || m.Cameras[0].ID != "porch" || m.Open {
 		t.Errorf("welcome of a limited token %+v", m)
+	}
+	for _, cfg := range []httpapi.Config{{}, {Auth: true, PublicStreams: true}} {
+		if _, m := open(t, cfg).tab(bearer(viewerToken)...); !m.Open {
+			t.Errorf("pictures need no token: %+v", m)
+		}
 	}
 	w.get("/api/v1/ws", bearer(viewerToken)...).fails(t, 426, bridge.CodeInvalid, "this is a WebSocket")
 	w.get("/api/v1/ws", strings.Split(upgradeHeaders, "|")...).fails(t, 401, bridge.CodeDenied, "needs a token")
@@ -360,9 +367,13 @@ func TestStatesReachThePage(t *testing.T) {
 	}
 	w.fleet.notify(bridge.Notice{Time: time.UnixMilli(1772366400123), Camera: "yard", Code: bridge.CodeInvalid, Message: "no", Property: "quality", Value: "99"})
 	w.fleet.notify(bridge.Notice{Camera: "porch", Code: bridge.CodeBusy, Message: "for both"})
+	w.server.Notify(bridge.Notice{Camera: "yard", Code: bridge.CodeInvalid, Message: "of no camera's doing"})
 	m := p.await("notice")
 	if m.Time != 1772366400123 || string(m.Camera) != `"yard"` || m.Code != "invalid" || m.Message != "no" || m.Property != "quality" || m.Value != "99" {
 		t.Errorf("notice %+v", m)
+	}
+	for m.Message != "of no camera's doing" {
+		m = p.await("notice")
 	}
 	// The limited page hears of its own camera only; figures come by themselves.
 	seen := map[string]int{}

@@ -178,6 +178,11 @@ func (f *cameras) Rename(id, name string) error {
 	return nil
 }
 
+func (f *cameras) SetHidden(id string, hidden bool) error {
+	f.change(id, func(c *bridge.Camera) { c.Hidden = hidden })
+	return nil
+}
+
 func (f *cameras) SetEnabled(id string, on bool) error {
 	f.change(id, func(c *bridge.Camera) {
 		c.Enabled, c.State = on, bridge.Online

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -35,8 +36,19 @@ type entry struct {
 	moved    time.Time         // begin of the newest event
 	proof    bridge.Frame      // picture of the newest event, until it is sent
 	bare     bool              // the broker has no picture of an event
-	lane     lane
+	interval time.Duration     // between two pictures; 0: only when asked for
+	due      time.Time         // of the next picture
+	awaited  bool              // its next picture is sent at once: it is new here, or was away
+	unwanted bool              // somebody removed it in Home Assistant, and the fleet does not know yet
+	lane     lane              // of commands to the camera
+	guard    lane              // of enabled
 }
+
+// subject is what the camera's figures are made from.
+func (e *entry) subject() subject { return subject{e.camera, e.booted, e.interval} }
+
+// hidden reports whether somebody removed the camera in Home Assistant.
+func (e *entry) hidden() bool { return e.camera.Hidden || e.unwanted }
 
 // announced reports whether Home Assistant knows the camera.
 func (e *entry) announced() bool { return len(e.parts) > 0 }
@@ -53,6 +65,7 @@ func (c *Client) announce() {
 	c.sync()
 	c.putInfo(false)
 	c.putBridgeDocument()
+	c.putOwn(false)
 	known := c.present()
 	for _, e := range known {
 		c.putDocument(e)
@@ -66,7 +79,7 @@ func (c *Client) announce() {
 		c.putAvailability(e)
 	}
 	c.putOnline(false)
-	c.agenda.in(pictureDelay, "pictures", func() { c.pictures(true) })
+	c.agenda.in(pictureDelay, "pictures", c.pictures)
 }
 
 // sync brings the entries in line with the fleet.
@@ -87,7 +100,7 @@ func (c *Client) sync() {
 func (c *Client) entry(cam bridge.Camera) *entry {
 	e := c.entries[cam.ID]
 	if e == nil {
-		e = &entry{parts: c.loadParts(cam.ID)}
+		e = &entry{parts: c.loadParts(cam.ID), interval: c.loadInterval(cam.ID), awaited: true}
 		c.entries[cam.ID] = e
 	}
 	if e.camera.Enabled && !cam.Enabled {
@@ -122,7 +135,7 @@ func (c *Client) present() []*entry {
 
 func (c *Client) visible(e *entry) bool {
 	cam := e.camera
-	return cam.State != bridge.Pending && !c.agenda.has("remove/"+cam.ID) &&
+	return cam.State != bridge.Pending && !e.hidden() && !c.agenda.has("remove/"+cam.ID) &&
 		(e.announced() || cam.Dialect == bridge.Native || !cam.LastFrame.IsZero())
 }
 
@@ -132,8 +145,8 @@ func (c *Client) onNews(n bridge.News) {
 		c.onCamera(id)
 	}
 	for _, notice := range n.Notices {
-		if notice.Camera != "" {
-			c.putError(notice.Camera, topicOf(notice.Property), notice.Value, notice.Code, notice.Message)
+		if notice.Code != "" && !notice.Told { // without a code it is good news
+			c.putError(fault{cmp.Or(notice.Camera, "bridge"), topicOf(notice.Property), notice.Value, notice.Code, notice.Message})
 		}
 	}
 }
@@ -149,11 +162,12 @@ func (c *Client) onCamera(id string) {
 
 // refresh publishes what is new about a camera.
 func (c *Client) refresh(e *entry) {
+	e.awaited = e.awaited || e.camera.State != bridge.Online
 	switch {
 	case !c.live:
 	case c.visible(e):
 		if !e.announced() {
-			c.agenda.soon(pictureDelay, "pictures", func() { c.pictures(true) })
+			c.agenda.soon(pictureDelay, "pictures", c.pictures)
 		}
 		c.putDocument(e)
 		c.putStates(e)
@@ -162,7 +176,7 @@ func (c *Client) refresh(e *entry) {
 			c.putPicture(e, true)
 		}
 		c.putBridgeStats(false)
-	case e.camera.Connected && e.camera.State != bridge.Pending: // its first picture is no news of its own
+	case e.camera.Connected && e.camera.State != bridge.Pending && !e.hidden(): // its first picture is no news of its own
 		c.agenda.soon(time.Second, "first/"+e.camera.ID, func() { c.onCamera(e.camera.ID) })
 	}
 }
@@ -176,18 +190,20 @@ func (c *Client) remove(id string) {
 	}
 	c.finish(e, c.deps.Clock.Now())
 	delete(c.entries, id)
-	c.agenda.drop("slim/" + id)
 	c.agenda.drop("lane/" + id)
+	c.agenda.drop("guard/" + id)
 	c.agenda.drop("figures/" + id)
 	for mac, owner := range c.macs {
 		if owner == id {
 			delete(c.macs, mac)
 		}
 	}
-	if err := c.deps.Store.Delete(keyParts + id); err != nil {
-		c.log.Limited("store", "cannot forget a camera's entities", "camera", id, "err", err)
+	known := e.announced()
+	c.forgetParts(e, id)
+	if err := c.deps.Store.Delete(keyInterval + id); err != nil {
+		c.log.Limited("store", "cannot forget a camera's snapshot interval", "camera", id, "err", err)
 	}
-	if !e.announced() {
+	if !known {
 		return
 	}
 	if !c.live {
@@ -201,9 +217,57 @@ func (c *Client) remove(id string) {
 // withdraw ends a camera's device.
 func (c *Client) withdraw(id string) {
 	if c.topics.discovery != "" {
-		c.clear(c.topics.document(c.device(id)))
+		c.endDocument(c.topics.document(c.device(id)))
 	}
 	c.clearLater(id)
+}
+
+// endDocument ends a device, and notes that it was us.
+func (c *Client) endDocument(topic string) {
+	c.ended[topic]++
+	c.clear(topic)
+}
+
+// onErased hears that a document was ended. If that was not us it was a person who
+// removed the device in Home Assistant, which says so once per entity: the camera
+// is not announced any more until somebody asks for it (Fleet.SetHidden).
+func (c *Client) onErased(topic string) {
+	if c.ended[topic] > 0 {
+		c.ended[topic]--
+		return
+	}
+	for id, e := range c.entries {
+		if topic == c.topics.document(c.device(id)) && e.announced() && c.visible(e) {
+			c.log.Info("a camera was removed in Home Assistant and is not announced any more", "camera", id)
+			c.hide(e)
+		}
+	}
+}
+
+// hide ends what is retained of a camera that nobody wants in Home Assistant.
+func (c *Client) hide(e *entry) {
+	id := e.camera.ID
+	e.unwanted, e.proof = true, bridge.Frame{}
+	c.out.lose(c.topics.document(c.device(id)))
+	c.finish(e, c.deps.Clock.Now())
+	c.forgetParts(e, id)
+	c.clearLater(id)
+	c.ask(func() error { return c.deps.Fleet.SetHidden(id, true) }, func(err error) {
+		e.unwanted = false // from now on the fleet knows
+		c.onCamera(id)
+		if err != nil {
+			c.complain(fault{id, "", "", bridge.CodeOf(err), err.Error()})
+		}
+	})
+}
+
+// forgetParts forgets what a camera was announced with.
+func (c *Client) forgetParts(e *entry, id string) {
+	e.parts = nil
+	c.agenda.drop("slim/" + id)
+	if err := c.deps.Store.Delete(keyParts + id); err != nil {
+		c.log.Limited("store", "cannot forget a camera's entities", "camera", id, "err", err)
+	}
 }
 
 // withdrawMissed ends the devices of cameras that were removed without a
@@ -250,10 +314,9 @@ func (c *Client) loadParts(id string) map[string]string {
 	return parts
 }
 
-func (c *Client) saveParts(e *entry, parts map[string]string) {
-	e.parts = parts
-	if err := c.deps.Store.Put(keyParts+e.camera.ID, string(encode(parts))); err != nil {
-		c.log.Limited("store", "cannot keep a camera's entities", "camera", e.camera.ID, "err", err)
+func (c *Client) saveParts(id string, parts map[string]string) {
+	if err := c.deps.Store.Put(keyParts+id, string(encode(parts))); err != nil {
+		c.log.Limited("store", "cannot keep a camera's entities", "camera", id, "err", err)
 	}
 }
 
@@ -276,23 +339,5 @@ func (c *Client) figuresOf(id string) {
 	if e := c.entries[id]; e != nil {
 		e.steadily = ""
 		c.onCamera(id)
-	}
-}
-
-// preview publishes a picture of each camera that has a new one.
-func (c *Client) preview() {
-	c.agenda.in(c.cfg.Preview, "preview", c.preview)
-	if c.live {
-		c.pictures(false)
-	}
-}
-
-// pictures publishes each camera's newest picture; again, even if it was sent
-// before.
-func (c *Client) pictures(again bool) {
-	for _, e := range c.present() {
-		if again || e.camera.Enabled {
-			c.putPicture(e, again)
-		}
 	}
 }

@@ -21,21 +21,21 @@ import (
 // testBroker is a real broker that can be stopped and started on its port.
 type testBroker interface {
 	address() string
-	start(t *testing.T)
-	stop(t *testing.T)
-	forget(t *testing.T) // loses what is retained; only while stopped
+	start(t testing.TB)
+	stop(t testing.TB)
+	forget(t testing.TB) // loses what is retained; only while stopped
 }
 
 // brokers are what every case of the suite runs against. users is nil or one
 // name and password.
-var brokers = map[string]func(t *testing.T, users ...string) testBroker{
+var brokers = map[string]func(t testing.TB, users ...string) testBroker{
 	"mosquitto": newMosquitto,
 	"embedded":  newEmbedded,
 }
 
 // freePort is an address that stays free while a broker is restarted: it lies
 // below the ports that the system gives to outgoing connections.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20000+rand.IntN(10000)))
@@ -54,7 +54,7 @@ type mosquitto struct {
 	cmd             *exec.Cmd
 }
 
-func newMosquitto(t *testing.T, users ...string) testBroker {
+func newMosquitto(t testing.TB, users ...string) testBroker {
 	t.Helper()
 	if _, err := exec.LookPath("mosquitto"); err != nil {
 		t.Skip("mosquitto is not installed: this case ran against the embedded broker only; `make deps` installs it")
@@ -82,7 +82,7 @@ func newMosquitto(t *testing.T, users ...string) testBroker {
 
 func (m *mosquitto) address() string { return m.addr }
 
-func (m *mosquitto) start(t *testing.T) {
+func (m *mosquitto) start(t testing.TB) {
 	t.Helper()
 	m.cmd = exec.Command("mosquitto", "-c", m.conf) // ended by stop, when all clients have said goodbye
 	if err := m.cmd.Start(); err != nil {
@@ -97,7 +97,7 @@ func (m *mosquitto) start(t *testing.T) {
 	})
 }
 
-func (m *mosquitto) stop(*testing.T) {
+func (m *mosquitto) stop(testing.TB) {
 	if m.cmd == nil {
 		return
 	}
@@ -106,7 +106,7 @@ func (m *mosquitto) stop(*testing.T) {
 	m.cmd = nil
 }
 
-func (m *mosquitto) forget(t *testing.T) {
+func (m *mosquitto) forget(t testing.TB) {
 	if err := os.Remove(filepath.Join(m.dir, "mosquitto.db")); err != nil {
 		t.Error(err)
 	}
@@ -118,7 +118,7 @@ type embedded struct {
 	end   func()
 }
 
-func newEmbedded(t *testing.T, users ...string) testBroker {
+func newEmbedded(t testing.TB, users ...string) testBroker {
 	t.Helper()
 	e := &embedded{addr: freePort(t)}
 	if len(users) > 0 {
@@ -130,13 +130,7 @@ func newEmbedded(t *testing.T, users ...string) testBroker {
 
 func (e *embedded) address() string { return e.addr }
 
-func (e *embedded) start(t *testing.T) {
-	t.Helper()
-	e.bench(t)
-}
-
-// bench starts it for anybody, and returns its address.
-func (e *embedded) bench(t testing.TB) string {
+func (e *embedded) start(t testing.TB) {
 	t.Helper()
 	b, err := broker.New(broker.Config{Listen: e.addr, Users: e.users}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -151,17 +145,16 @@ func (e *embedded) bench(t testing.TB) string {
 		}
 	}()
 	e.end = func() { cancel(); <-done }
-	return b.Addr()
 }
 
-func (e *embedded) stop(*testing.T) {
+func (e *embedded) stop(testing.TB) {
 	if e.end != nil {
 		e.end()
 		e.end = nil
 	}
 }
 
-func (e *embedded) forget(*testing.T) {} // it always does
+func (e *embedded) forget(testing.TB) {} // it always does
 
 // proxy stands between a client and its broker, to cut the cable.
 type proxy struct {
@@ -172,11 +165,12 @@ type proxy struct {
 	conns  []net.Conn
 	closed bool
 	wg     sync.WaitGroup
+	slow   time.Duration // for each 32 KiB to the broker
 	frozen chan struct{} // closed by freeze
 	end    chan struct{} // closed by cut
 }
 
-func newProxy(t *testing.T, target string) *proxy {
+func newProxy(t testing.TB, target string) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -204,12 +198,12 @@ func (p *proxy) accept() {
 		if !p.keep(c, up) {
 			return
 		}
-		p.wg.Go(func() { p.pass(up, c) })
-		p.wg.Go(func() { p.pass(c, up) })
+		p.wg.Go(func() { p.pass(up, c, p.slow) })
+		p.wg.Go(func() { p.pass(c, up, 0) })
 	}
 }
 
-func (p *proxy) pass(to, from net.Conn) {
+func (p *proxy) pass(to, from net.Conn, slow time.Duration) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 32<<10)
@@ -222,7 +216,7 @@ func (p *proxy) pass(to, from net.Conn) {
 		case <-p.frozen:
 			<-p.end
 			return
-		default:
+		case <-time.After(slow):
 		}
 		if _, err := to.Write(buf[:n]); err != nil {
 			return
@@ -260,7 +254,7 @@ func (p *proxy) cut() {
 }
 
 // poll waits for cond.
-func poll(t *testing.T, what string, cond func() bool) {
+func poll(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -30,10 +30,6 @@ func (c *Client) onCommand(m incoming) {
 	case !ok:
 		c.ignore("topic", "an MQTT message is no command", m)
 		return
-	case m.retained:
-		c.ignore("retained", "a retained MQTT command is ignored and cleared: whoever sends it must not set the retain flag", m)
-		c.clear(m.topic)
-		return
 	case len(m.payload) == 0:
 		c.counts.ignored.Add(1) // often the echo of a topic that was just cleared
 		return
@@ -42,45 +38,57 @@ func (c *Client) onCommand(m incoming) {
 		return
 	}
 	cam, err := c.deps.Fleet.Camera(camera)
-	if err != nil || cam.ID != camera {
+	switch known := err == nil && cam.ID == camera; {
+	case m.retained:
+		c.clear(m.topic)
+		c.ignore("retained", retainedWords, m)
+		if known {
+			c.refuse(c.entry(cam), job{property: property, text: m.text()}, bridge.Errorf(bridge.CodeInvalid, retainedWords))
+		}
+	case !known:
 		c.ignore("unknown", "an MQTT command is for a camera that is not known", m)
-		return
+	default:
+		c.counts.commands.Add(1)
+		c.take(c.entry(cam), property, m)
 	}
-	c.counts.commands.Add(1)
-	c.take(c.entry(cam), property, m)
 }
+
+const retainedWords = "a retained MQTT command is ignored and cleared: whoever sends it must not set the retain flag"
 
 func (c *Client) ignore(why, msg string, m incoming) {
 	c.counts.ignored.Add(1)
 	c.log.Limited(why, msg, "topic", shorten(m.topic))
 }
 
-func (c *Client) onBridgeCommand(property string, m incoming) {
-	if property != "rediscover" || !strings.EqualFold(strings.TrimSpace(string(m.payload)), "PRESS") {
-		c.ignore("bridge", "an MQTT command is not one that the bridge knows", m)
-		return
-	}
-	c.counts.commands.Add(1)
-	c.agenda.soon(0, "announce", c.announce)
-}
-
 // take reads the command and puts it into the camera's lane.
 func (c *Client) take(e *entry, property string, m incoming) {
 	j, err := c.read(e, property, m)
 	if err == nil {
-		err = e.lane.add(j)
+		err = e.laneOf(j).add(j)
 	}
 	if err != nil {
 		c.refuse(e, j, err)
 		return
 	}
-	c.dispatch(e)
+	c.dispatch(e, e.laneOf(j))
 }
 
 // refuse tells why, and what holds instead.
 func (c *Client) refuse(e *entry, j job, err error) {
-	c.putError(e.camera.ID, j.property, j.text, bridge.CodeOf(err), err.Error())
+	c.complain(fault{e.camera.ID, j.property, j.text, bridge.CodeOf(err), err.Error()})
 	c.echo(e, j)
+	c.report(e.camera.ID, j, err)
+}
+
+// report tells whoever does not listen to MQTT that a command failed.
+func (c *Client) report(camera string, j job, err error) {
+	if c.deps.Refused == nil {
+		return
+	}
+	c.deps.Refused(bridge.Notice{
+		Time: c.deps.Clock.Now(), Camera: camera, Code: bridge.CodeOf(err),
+		Message: "Over MQTT: " + err.Error(), Property: j.property, Value: shorten(j.text),
+	})
 }
 
 // echo publishes the value of what a command was about, changed or not: a switch
@@ -90,14 +98,12 @@ func (c *Client) echo(e *entry, j job) {
 		return
 	}
 	for _, r := range c.rows {
-		_, set := j.settings[r.setting]
-		_, judged := j.motion[r.motion]
 		switch {
-		case !set && !judged && r.key != j.property:
-		case r.setting != "":
-			c.putSetting(e, r, true)
+		case r.key != j.property && !slices.Contains(j.keys, r.key):
 		case r.motion != "":
 			c.putMotionSetting(e, r, true)
+		default:
+			c.putValue(e, r, true)
 		}
 	}
 }
@@ -105,7 +111,7 @@ func (c *Client) echo(e *entry, j job) {
 // read makes a job of a message. The job names the property even if there is an
 // error.
 func (c *Client) read(e *entry, property string, m incoming) (job, error) {
-	j := job{property: property, text: strings.ToValidUTF8(string(m.payload), "?")}
+	j := job{property: property, text: m.text()}
 	switch {
 	case m.long:
 		return j, bridge.Errorf(bridge.CodeTooLarge, "a command has at most %d bytes", maxCommand)
@@ -135,7 +141,7 @@ func (c *Client) readMany(e *entry, j job, payload []byte) (job, error) {
 		}
 		if j.action != "" {
 			j.property = property
-			return j, bridge.Errorf(bridge.CodeInvalid, "%s is no setting: press it with PRESS on %s", property, c.topics.camera(e.camera.ID, property+"/set"))
+			return j, bridge.Errorf(bridge.CodeInvalid, "%s is no setting: send it to %s", property, c.topics.camera(e.camera.ID, property+"/set"))
 		}
 	}
 	return j, nil
@@ -143,71 +149,139 @@ func (c *Client) readMany(e *entry, j job, payload []byte) (job, error) {
 
 // add reads one property by the table.
 func (c *Client) add(j *job, e *entry, property string, payload []byte) error {
-	offer := e.camera.Offer
 	for _, r := range c.rows {
-		switch p, ok := offer.Property(r.setting); {
-		case r.key != property:
-		case r.motion != "":
-			change, err := parseMotion(r, payload)
-			if err == nil {
-				j.motion = j.motion.Merge(change)
-			}
-			return err
-		case ok:
-			v, err := parse(r.platform, p, payload, e.bright)
-			if err != nil {
-				return err
-			}
-			if j.settings == nil {
-				j.settings = bridge.Settings{}
-			}
-			j.settings[r.setting] = v
-			return nil
-		case offer.Can(r.action):
-			if !strings.EqualFold(strings.TrimSpace(string(payload)), "PRESS") {
-				return bridge.Errorf(bridge.CodeInvalid, "%s takes PRESS", property)
-			}
-			j.action = r.action
-			return nil
+		if r.key == property && operable(r, e.camera.Offer) {
+			j.keys = append(j.keys, r.key)
+			return addRow(j, e, r, payload)
 		}
 	}
-	return bridge.Errorf(bridge.CodeUnsupported, "this camera has no %.64q; it takes %s", property, strings.Join(c.takes(offer), ", "))
+	return bridge.Errorf(bridge.CodeUnsupported, "this camera has no %.64q; it takes %s", property, strings.Join(c.takes(e.camera.Offer), ", "))
+}
+
+func addRow(j *job, e *entry, r row[subject], payload []byte) error {
+	text := strings.TrimSpace(string(payload))
+	switch p, ok := e.camera.Offer.Property(r.setting); {
+	case ok:
+		v, err := parse(platformFor(r, e.camera.Offer), p, payload, e.bright)
+		j.settings = j.settings.With(bridge.Settings{r.setting: v})
+		return err
+	case r.motion != "":
+		change, err := parseMotion(r, payload)
+		j.motion = j.motion.Merge(change)
+		return err
+	case r.set != nil:
+		return r.set(j, text)
+	case !strings.EqualFold(text, "PRESS"):
+		return bridge.Errorf(bridge.CodeInvalid, "%s takes PRESS", r.key)
+	}
+	j.action = r.action
+	return nil
+}
+
+// operable reports whether a camera that can do what the offer says takes commands
+// for the row.
+func operable(r row[subject], o bridge.Offer) bool {
+	_, ok := o.Property(r.setting)
+	return ok || o.Can(r.action) || r.motion != "" || r.set != nil && r.action == ""
 }
 
 // takes lists the properties and actions of a camera by their names on MQTT.
 func (c *Client) takes(o bridge.Offer) []string {
 	var names []string
 	for _, r := range c.rows {
-		if _, ok := o.Property(r.setting); ok || o.Can(r.action) || r.motion != "" {
+		if operable(r, o) {
 			names = append(names, r.key)
 		}
 	}
 	return names
 }
 
-// dispatch begins the camera's next job, when the last one is done and not too
+// enable, setInterval, turn and drive read the commands of rows that are no
+// settings of the camera. Ranges of actions are left to the fleet.
+func enable(j *job, text string) error {
+	on, err := parseSwitch(text)
+	if err != nil {
+		return bridge.Errorf(bridge.CodeInvalid, "enabled takes ON or OFF")
+	}
+	j.enabled = &on
+	return nil
+}
+
+func setInterval(j *job, text string) error {
+	n, ok := parseWhole(text)
+	d := time.Duration(n) * time.Second
+	if !ok || d != 0 && (d < minPreview || d > maxInterval) {
+		return bridge.Errorf(bridge.CodeInvalid, "snapshot_interval takes 0 or a whole number of seconds from %d to %d", int(minPreview.Seconds()), int(maxInterval.Seconds()))
+	}
+	j.interval = &d
+	return nil
+}
+
+func turn(action string) func(*job, string) error {
+	return func(j *job, text string) error {
+		n, ok := parseWhole(text)
+		if !ok {
+			return bridge.Errorf(bridge.CodeInvalid, "%s takes a whole number of degrees", action)
+		}
+		j.action, j.args = action, map[string]any{"angle": n}
+		return nil
+	}
+}
+
+func drive(j *job, text string) error {
+	args := map[string]any{}
+	if err := json.Unmarshal([]byte(text), &args); err != nil || args == nil {
+		return bridge.Errorf(bridge.CodeInvalid, `drive takes {"x": -1 to 1, "y": -1 to 1, "ttl_ms": 50 to %d}`, bridge.MaxTTL.Milliseconds())
+	}
+	j.action, j.args = "drive", args
+	return nil
+}
+
+// laneOf is the queue that a job waits in. Privacy does not wait for a camera that
+// is slow to answer.
+func (e *entry) laneOf(j job) *lane {
+	if j.enabled != nil {
+		return &e.guard
+	}
+	return &e.lane
+}
+
+// dispatch begins the next job of a lane, when its last one is done and not too
 // soon after it.
-func (c *Client) dispatch(e *entry) {
-	id := e.camera.ID
-	if e.lane.busy || len(e.lane.queue) == 0 {
+func (c *Client) dispatch(e *entry, l *lane) {
+	id, now := e.camera.ID, c.deps.Clock.Now()
+	if l.busy || len(l.queue) == 0 {
 		return
 	}
-	if wait := e.lane.next.Sub(c.deps.Clock.Now()); wait > 0 {
-		c.agenda.in(wait, "lane/"+id, func() { c.dispatch(e) })
+	if wait := l.next.Sub(now); wait > 0 {
+		name := "lane/" + id
+		if l == &e.guard {
+			name = "guard/" + id
+		}
+		c.agenda.in(wait, name, func() { c.dispatch(e, l) })
 		return
 	}
-	j := e.lane.take(c.deps.Clock.Now())
-	if j.action != "" && e.lane.again(j.action, c.deps.Clock.Now()) {
+	j := l.take(now)
+	if l.again(j, now) {
 		c.counts.ignored.Add(1)
-		e.lane.busy = false
-		c.dispatch(e)
+		l.busy = false
+		c.dispatch(e, l)
 		return
 	}
 	ctx := c.ctx
-	c.wg.Go(func() {
+	c.async(func() func() {
 		r := c.execute(ctx, id, j)
+		return func() { c.onResult(r) }
+	})
+}
+
+// async runs work beside Run's goroutine, which then runs what work returned.
+func (c *Client) async(work func() (then func())) {
+	ctx := c.ctx
+	c.wg.Go(func() {
+		then := work()
 		select {
-		case c.results <- r:
+		case c.results <- then:
 		case <-ctx.Done():
 		}
 	})
@@ -227,21 +301,30 @@ func (c *Client) execute(ctx context.Context, id string, j job) result {
 	var err error
 	switch j.action {
 	case "":
-		if len(j.motion) > 0 {
-			_, err = c.deps.Fleet.SetMotion(id, j.motion)
-		}
-		if err == nil && len(j.settings) > 0 {
-			_, err = c.deps.Fleet.Set(ctx, id, j.settings)
-		}
+		err = c.apply(ctx, id, j)
 	case "snapshot":
 		before := c.deps.Pictures.Latest(id).Seq
 		if err = c.deps.Fleet.Do(ctx, id, bridge.Action{Name: j.action}); err == nil {
 			err = c.newer(ctx, id, before)
 		}
 	default:
-		err = c.deps.Fleet.Do(ctx, id, bridge.Action{Name: j.action})
+		err = c.deps.Fleet.Do(ctx, id, bridge.Action{Name: j.action, Args: j.args})
 	}
 	return result{id, j, err}
+}
+
+// apply sets what is to be set.
+func (c *Client) apply(ctx context.Context, id string, j job) (err error) {
+	if j.enabled != nil {
+		err = c.deps.Fleet.SetEnabled(id, *j.enabled)
+	}
+	if err == nil && len(j.motion) > 0 {
+		_, err = c.deps.Fleet.SetMotion(id, j.motion)
+	}
+	if err == nil && len(j.settings) > 0 {
+		_, err = c.deps.Fleet.Set(ctx, id, j.settings)
+	}
+	return err
 }
 
 // newer waits for a picture that is newer than the one before. An older one is
@@ -269,9 +352,13 @@ func (c *Client) onResult(r result) {
 	if e == nil {
 		return // removed in the meantime
 	}
-	e.lane.busy = false
+	l := e.laneOf(r.job)
+	l.busy = false
 	if cam, err := c.deps.Fleet.Camera(r.camera); err == nil && cam.ID == r.camera {
 		e = c.entry(cam)
+	}
+	if r.err == nil && r.job.interval != nil {
+		r.err = c.setInterval(e, *r.job.interval)
 	}
 	switch {
 	case r.err != nil:
@@ -281,65 +368,5 @@ func (c *Client) onResult(r result) {
 	default:
 		c.echo(e, r.job)
 	}
-	c.dispatch(e)
-}
-
-const (
-	// maxJobs is how many commands may wait for one camera; more are refused.
-	maxJobs = 16
-	// laneGap is the time between two commands of one camera.
-	laneGap = 50 * time.Millisecond
-)
-
-// job is one command.
-type job struct {
-	property string // as in the topic; empty for many
-	text     string // as it came, for errors
-	settings bridge.Settings
-	motion   bridge.MotionChange
-	action   string
-}
-
-// about names what the job sets.
-func (j job) about() []string { return append(j.settings.Names(), sortedKeys(j.motion)...) }
-
-// lane is a camera's queue of commands: one at a time, in order, but a newer
-// value of the same settings takes the place of an older one that still waits,
-// as a slider sends many.
-type lane struct {
-	queue   []job
-	busy    bool
-	next    time.Time            // not before
-	pressed map[string]time.Time // by action
-}
-
-func (l *lane) add(j job) error {
-	for i, old := range l.queue {
-		if j.action == "" && old.action == "" && slices.Equal(old.about(), j.about()) {
-			l.queue[i] = j
-			return nil
-		}
-	}
-	if len(l.queue) >= maxJobs {
-		return bridge.Errorf(bridge.CodeRateLimited, "%d commands already wait for this camera: send fewer", maxJobs)
-	}
-	l.queue = append(l.queue, j)
-	return nil
-}
-
-func (l *lane) take(now time.Time) job {
-	j := l.queue[0]
-	l.queue = l.queue[1:]
-	l.busy, l.next = true, now.Add(laneGap)
-	return j
-}
-
-// again reports whether an action was pressed a moment ago, and notes the press.
-func (l *lane) again(action string, now time.Time) bool {
-	last, pressed := l.pressed[action]
-	if l.pressed == nil {
-		l.pressed = map[string]time.Time{}
-	}
-	l.pressed[action] = now
-	return pressed && now.Sub(last) < pressAgain
+	c.dispatch(e, l)
 }

@@ -10,10 +10,6 @@ import (
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
 
-// minPreview is the shortest time between two pictures of a camera: Home
-// Assistant shows at most two a second, and MQTT is not the video path.
-const minPreview = 2 * time.Second
-
 func withDefaults(c Config) Config {
 	or := func(s *string, d string) {
 		if *s == "" {

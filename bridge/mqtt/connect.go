@@ -3,12 +3,17 @@ package mqtt
 import (
 	"strings"
 	"time"
+
+	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
 
 const (
-	// firstRetry and lastRetry bound the time between two attempts to connect.
-	firstRetry = time.Second
-	lastRetry  = 30 * time.Second
+	// firstRetry and lastRetry bound the time between two attempts to connect. A
+	// broker that was away is found again soon; one that refuses us is not asked
+	// more often than up to refusedRetry: that needs a person.
+	firstRetry   = time.Second
+	lastRetry    = 5 * time.Second
+	refusedRetry = 30 * time.Second
 	// steady is how long a connection must hold before the next attempt counts
 	// as the first again.
 	steady = 30 * time.Second
@@ -40,7 +45,7 @@ func (c *Client) onOpened(o opening) {
 	case o.err != nil:
 		c.drop()
 		c.trouble(o.err.Error())
-		c.retry(c.backoff())
+		c.retry(c.backoff(o.err))
 	case s.probe && o.rival != nil:
 		c.drop()
 		c.blocked(*o.rival)
@@ -60,6 +65,7 @@ func (c *Client) onOpened(o opening) {
 
 // begin announces everything over a connection that is ours alone.
 func (c *Client) begin(s *session) {
+	c.ended = map[string]int{}
 	c.live, c.announced, c.liveSince = true, true, c.deps.Clock.Now()
 	c.out.reset(true)
 	c.wg.Go(s.pump)
@@ -67,6 +73,8 @@ func (c *Client) begin(s *session) {
 	switch {
 	case len(s.denied) > 0:
 		problem = s.deniedWords()
+	case s.lossy:
+		problem = "the MQTT broker grants a lower QoS than 1: commands may be lost, check its limits"
 	case s.deaf:
 		problem = "the MQTT broker does not deliver " + c.topics.bridge("claim") + " to its sender: check its access list"
 	}
@@ -86,9 +94,10 @@ func (c *Client) onLost() {
 	if c.deps.Clock.Now().Sub(c.liveSince) >= steady {
 		c.attempts = 0
 	}
+	err := c.session.why
 	c.drop()
 	c.trouble(why)
-	c.retry(c.backoff())
+	c.retry(c.backoff(err))
 }
 
 // drop ends the session, whatever state it is in.
@@ -113,10 +122,14 @@ func (c *Client) retry(d time.Duration) { c.agenda.in(d, "connect", c.connect) }
 
 // backoff is the time until the next attempt: longer each time, and with enough
 // chance in it that many bridges do not come back in the same moment.
-func (c *Client) backoff() time.Duration {
-	spread := time.Second << min(c.attempts, 5)
+func (c *Client) backoff(err error) time.Duration {
+	last := lastRetry
+	if bridge.CodeOf(err) == bridge.CodeDenied {
+		last = refusedRetry
+	}
+	spread := min(time.Second<<min(c.attempts, 5), last-firstRetry)
 	c.attempts++
-	return min(firstRetry+time.Duration(c.random()*float64(spread)), lastRetry)
+	return firstRetry + time.Duration(c.random()*float64(spread))
 }
 
 // goodbye says offline before the connection ends: the broker does not send the
@@ -156,6 +169,8 @@ func (c *Client) onMessage(m incoming) {
 		c.onBirth(m)
 	case c.topics.discovery != "" && strings.HasPrefix(m.topic, c.topics.discovery+"/device/"):
 		c.onDocument(m)
+	case strings.HasPrefix(m.topic, c.topics.bridge("request/")):
+		c.onRequest(m)
 	default:
 		c.onCommand(m)
 	}
@@ -168,6 +183,7 @@ func (c *Client) onBirth(m incoming) {
 	if string(m.payload) == c.cfg.BirthPayload && !m.retained {
 		c.agenda.soon(time.Duration(c.random()*float64(birthJitter)), "announce", func() {
 			c.announce()
+			c.agenda.in(0, "pictures", c.pictures) // it says so when it is subscribed to everything
 			c.withdrawMissed()
 			c.agenda.in(pictureDelay, "late", func() { c.tellAll("") })
 		})

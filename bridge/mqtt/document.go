@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -33,12 +34,7 @@ func (c *Client) putDocument(e *entry) {
 		return
 	}
 	now := c.components(e)
-	gone := map[string]any{}
-	for key, platform := range e.parts {
-		if part, ok := now[key]; !ok || platformOf(part) != platform {
-			gone[key] = map[string]any{"platform": platform}
-		}
-	}
+	gone := removals(e.parts, now)
 	maps.Copy(now, gone)
 	c.keepParts(e, now)
 	if len(gone) > 0 {
@@ -47,20 +43,35 @@ func (c *Client) putDocument(e *entry) {
 	c.putRetained(c.topics.document(c.device(e.camera.ID)), encode(c.document(e, now)), 1, false)
 }
 
+// removals are the components that were announced before and are not any more,
+// or are of another platform now.
+func removals(before map[string]string, now map[string]any) map[string]any {
+	gone := map[string]any{}
+	for key, platform := range before {
+		if part, ok := now[key]; !ok || platformOf(part) != platform {
+			gone[key] = map[string]any{"platform": platform}
+		}
+	}
+	return gone
+}
+
 // slim announces a camera without the components that are gone by now.
 func (c *Client) slim(e *entry) {
 	if !c.live || c.entries[e.camera.ID] != e {
 		return // the next announcement does both steps again
 	}
-	c.saveParts(e, platforms(c.components(e)))
+	e.parts = platforms(c.components(e))
+	c.saveParts(e.camera.ID, e.parts)
 	c.putDocument(e)
+	c.putStates(e) // of what came back as another platform
 }
 
 // keepParts notes the components in the store before they are published, so that
 // none is forgotten.
 func (c *Client) keepParts(e *entry, components map[string]any) {
 	if parts := platforms(components); !maps.Equal(parts, e.parts) {
-		c.saveParts(e, parts)
+		e.parts = parts
+		c.saveParts(e.camera.ID, parts)
 	}
 }
 
@@ -100,14 +111,18 @@ func (c *Client) components(e *entry) map[string]any {
 	out := map[string]any{}
 	cam := e.camera
 	for _, r := range c.rows {
-		if !offered(r, e) {
+		if r.platform == "" || !offered(r, e) {
 			continue
 		}
+		r.platform = platformFor(r, cam.Offer)
 		part := r.component(c.device(cam.ID), c.topics.base+"/"+cam.ID+"/")
 		if p, ok := cam.Offer.Property(r.setting); ok {
 			maps.Copy(part, describe(r.platform, p))
 		}
-		if r.key == "connection" { // shows "disconnected", so it may not be unavailable then
+		if span := turns(cam.Offer, r.action); span != nil {
+			maps.Copy(part, describe(r.platform, *span))
+		}
+		if r.alone { // the connection shows "disconnected", privacy can be switched on for an absent camera
 			part["availability"] = []any{map[string]any{"topic": c.topics.bridge("state")}}
 		}
 		out[r.key] = part
@@ -125,9 +140,27 @@ func offered(r row[subject], e *entry) bool {
 	case r.action != "":
 		return cam.Offer.Can(r.action)
 	case r.reported:
-		return e.parts[r.key] == r.platform || r.figure(subject{cam, e.booted}) != nil
+		return e.parts[r.key] == r.platform || r.figure(e.subject()) != nil
 	}
-	return true
+	return r.has == nil || r.has(e.subject())
+}
+
+// platformFor is the row's platform for a camera that can do what the offer says.
+func platformFor(r row[subject], o bridge.Offer) string {
+	if p, ok := o.Property(r.setting); ok && r.plain != "" && p.Max <= 1 {
+		return r.plain
+	}
+	return r.platform
+}
+
+// turns is how far an action turns the camera, as a number to set; nil if it does
+// not.
+func turns(o bridge.Offer, action string) *bridge.Property {
+	span := map[string]*bridge.Range{"pan": o.Pan, "tilt": o.Tilt}[action]
+	if span == nil {
+		return nil
+	}
+	return &bridge.Property{Kind: bridge.Number, Min: span[0], Max: span[1], Unit: "°"}
 }
 
 // component is the row as Home Assistant wants it. below is T with its slash.
@@ -150,7 +183,7 @@ func (r row[S]) component(device, below string) map[string]any {
 		part["enabled_by_default"] = false
 	}
 	switch {
-	case r.setting != "", r.motion != "":
+	case r.setting != "", r.motion != "", r.state != nil:
 		part["state_topic"], part["command_topic"] = below+r.key, below+r.key+"/set"
 	case r.action != "":
 		part["command_topic"] = below + r.key + "/set"
@@ -166,6 +199,9 @@ func (r row[S]) component(device, below string) map[string]any {
 		if r.measures == "measurement" && r.unit != "" {
 			part["suggested_display_precision"] = r.digits
 		}
+	}
+	if r.attributes {
+		part["json_attributes_topic"] = part["state_topic"]
 	}
 	maps.Copy(part, r.more)
 	return part
@@ -211,25 +247,53 @@ func validMAC(s string) bool {
 	return macPattern.MatchString(s) && s != "00:00:00:00:00:00" && s != "ff:ff:ff:ff:ff:ff"
 }
 
-// putBridgeDocument announces the bridge.
+// putBridgeDocument announces the bridge, in two steps like a camera: what it can
+// do depends on how it was started.
 func (c *Client) putBridgeDocument() {
-	if c.topics.discovery != "" {
-		c.putRetained(c.topics.document(c.device("bridge")), encode(c.bridgeDocument()), 1, false)
+	if c.topics.discovery == "" {
+		return
 	}
+	now := c.bridgeComponents()
+	gone := removals(c.parts, now)
+	maps.Copy(now, gone)
+	if parts := platforms(now); !maps.Equal(parts, c.parts) {
+		c.parts = parts
+		c.saveParts("bridge", parts)
+	}
+	if len(gone) > 0 {
+		c.agenda.soon(removalGap, "slim", func() {
+			c.parts = platforms(c.bridgeComponents())
+			c.saveParts("bridge", c.parts)
+			if c.live {
+				c.putBridgeDocument()
+			}
+		})
+	}
+	c.putRetained(c.topics.document(c.device("bridge")), encode(c.bridgeDocument(now)), 1, false)
 }
 
-// bridgeDocument is the bridge's own. Each entity names its own availability, but
-// for the connection, which would otherwise be unavailable when it should say that
-// it is off.
-func (c *Client) bridgeDocument() map[string]any {
+// bridgeComponents are the bridge's own entities. Each names its own availability,
+// but for the connection, which would otherwise be unavailable when it should say
+// that it is off.
+func (c *Client) bridgeComponents() map[string]any {
 	components := map[string]any{}
-	for _, r := range bridgeRows {
+	for _, r := range c.ownRows() {
 		part := r.component(c.device("bridge"), c.topics.base+"/bridge/")
 		if r.key != "connection" {
 			part["availability_topic"] = c.topics.bridge("state")
 		}
 		components[r.key] = part
 	}
+	return components
+}
+
+// ownRows are the entities that the bridge has, as it was started.
+func (c *Client) ownRows() []row[overview] {
+	o := c.overview()
+	return slices.DeleteFunc(slices.Clone(bridgeRows), func(r row[overview]) bool { return r.has != nil && !r.has(o) })
+}
+
+func (c *Client) bridgeDocument(components map[string]any) map[string]any {
 	device := map[string]any{
 		"identifiers": []string{c.device("bridge")}, "name": strings.TrimSpace(originName + " " + clean(c.cfg.Name)),
 		"manufacturer": originName, "model": "Bridge", "sw_version": c.cfg.Version,

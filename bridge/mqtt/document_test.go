@@ -21,20 +21,25 @@ import (
 var update = flag.Bool("update", false, "write the golden documents anew")
 
 // client is one that never runs.
-func client(t testing.TB, change ...func(*mqtt.Config)) *mqtt.Client {
+func client(t testing.TB, change ...func(*mqtt.Config, *mqtt.Deps)) *mqtt.Client {
 	t.Helper()
 	cfg := mqtt.Config{Broker: "mqtt://127.0.0.1:1", DiscoveryPrefix: fakeha.Prefix, Name: "home", Version: "0.1.0",
 		PageURL: func(camera string) string { return "http://bridge.local:8080/#" + camera }}
-	for _, do := range change {
-		do(&cfg)
-	}
 	f := newFleet()
-	c, err := mqtt.New(cfg, mqtt.Deps{Fleet: f, Pictures: f, Motion: newWatch(), Store: newMemory(), Log: slog.New(slog.DiscardHandler)})
+	deps := mqtt.Deps{Fleet: f, Pictures: f, Motion: newWatch(), Store: newMemory(), Log: slog.New(slog.DiscardHandler)}
+	for _, do := range change {
+		do(&cfg, &deps)
+	}
+	c, err := mqtt.New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
+
+// full is a bridge that can do everything: under a supervisor, with a log whose
+// level can be changed.
+func full(_ *mqtt.Config, d *mqtt.Deps) { d.LogLevel, d.Restart = &slog.LevelVar{}, func() {} }
 
 func schema(t testing.TB) *fakeha.Schema {
 	t.Helper()
@@ -60,7 +65,7 @@ func accepted(t testing.TB, s *fakeha.Schema, document []byte) *fakeha.Document 
 func TestGoldenDocuments(t *testing.T) {
 	s := schema(t)
 	documents := map[string][]byte{
-		"bridge": client(t).BridgeDocument(),
+		"bridge": client(t, full).BridgeDocument(),
 		"porch":  client(t).Document(porch()),
 		"yard":   client(t).Document(yard()),
 	}
@@ -86,6 +91,92 @@ func TestGoldenDocuments(t *testing.T) {
 		}
 		if !bytes.Equal(pretty.Bytes(), want) {
 			t.Errorf("%s is not as in %s (write it with -update):\n%s", name, file, pretty.Bytes())
+		}
+	}
+}
+
+// TestFrozenIDs: what was once released keeps its platform and its unique id for
+// ever, so the list is only ever added to, by hand.
+func TestFrozenIDs(t *testing.T) {
+	text, err := os.ReadFile("testdata/unique-ids.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen := strings.Split(strings.TrimSpace(string(text)), "\n")
+	onOff := porch()
+	onOff.ID = "lamp"
+	onOff.Offer = bridge.NewOffer(bridge.Native, bridge.Capabilities{LED: 1}, 15)
+	var now []string
+	for _, document := range [][]byte{client(t, full).BridgeDocument(), client(t).Document(porch()), client(t).Document(yard()), client(t).Document(onOff)} {
+		var doc struct {
+			Components map[string]struct{ Platform, Unique_ID string }
+		}
+		if err := json.Unmarshal(document, &doc); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range doc.Components {
+			now = append(now, c.Platform+" "+c.Unique_ID)
+		}
+	}
+	for _, line := range frozen {
+		if !slices.Contains(now, line) {
+			t.Errorf("%q is gone: a changed id gives every user that entity a second time and ends its history; give it its id back", line)
+		}
+	}
+	for _, line := range now {
+		if !slices.Contains(frozen, line) {
+			t.Errorf("%q is new: add it to testdata/unique-ids.txt, where it stays for ever", line)
+		}
+	}
+}
+
+// TestReadme: the README's tables have every entity with its platform, and no
+// other.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cameras, bridges, _ := strings.Cut(string(text), "## The bridge")
+	for _, part := range []struct {
+		text     string
+		document []byte
+	}{{cameras, client(t).Document(porch())}, {bridges, client(t, full).BridgeDocument()}} {
+		doc := accepted(t, schema(t), part.document)
+		rows := 0
+		for line := range strings.Lines(part.text) {
+			if strings.Count(line, "|") == 8 && strings.HasPrefix(line, "| `") {
+				rows++
+			}
+		}
+		if rows != len(doc.Components) {
+			t.Errorf("the README has %d rows for %d entities", rows, len(doc.Components))
+		}
+		var typed struct {
+			Components map[string]struct{ Platform string }
+		}
+		if err := json.Unmarshal(part.document, &typed); err != nil {
+			t.Fatal(err)
+		}
+		for key, c := range typed.Components {
+			if row := "| `" + key + "` | " + c.Platform + " |"; !strings.Contains(part.text, row) {
+				t.Errorf("the README has no row %q", row)
+			}
+		}
+	}
+}
+
+// TestEntityCounts: what a camera is worth in Home Assistant.
+func TestEntityCounts(t *testing.T) {
+	for _, tt := range []struct {
+		cam   bridge.Camera
+		least int
+	}{{porch(), 30}, {yard(), 14}} {
+		document := client(t).Document(tt.cam)
+		n := len(accepted(t, schema(t), document).Components)
+		t.Logf("%s (%s): %d entities, %d bytes", tt.cam.ID, tt.cam.Dialect, n, len(document))
+		if n < tt.least {
+			t.Errorf("%s has %d entities, want %d at least", tt.cam.ID, n, tt.least)
 		}
 	}
 }
@@ -150,13 +241,13 @@ func TestDeviceDetails(t *testing.T) {
 		}
 	}
 	for url, want := range map[string]bool{"http://x/": true, "https://x:8443/#porch": true, "": false, "javascript:alert(1)": false, "http://": false, "/page": false, "http://%zz": false} {
-		c := client(t, func(cfg *mqtt.Config) { cfg.PageURL = func(string) string { return url } })
+		c := client(t, func(cfg *mqtt.Config, _ *mqtt.Deps) { cfg.PageURL = func(string) string { return url } })
 		if d := accepted(t, s, c.Document(porch())); (d.Device.URL != nil) != want {
 			t.Errorf("%q: URL %v", url, d.Device.URL)
 		}
 		accepted(t, s, c.BridgeDocument())
 	}
-	c = client(t, func(cfg *mqtt.Config) { cfg.PageURL = nil })
+	c = client(t, func(cfg *mqtt.Config, _ *mqtt.Deps) { cfg.PageURL = nil })
 	if d := accepted(t, s, c.Document(porch())); d.Device.URL != nil {
 		t.Error("a URL from nowhere")
 	}

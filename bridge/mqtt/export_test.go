@@ -9,6 +9,9 @@ import (
 // AnswerWithin sets how long a probe waits for a rival.
 func (c *Client) AnswerWithin(d time.Duration) { c.answerTime = d }
 
+// AcknowledgeWithin sets how long the broker may take for a message.
+func (c *Client) AcknowledgeWithin(d time.Duration) { c.ackTime = d }
+
 // Document is what is announced for a camera.
 func (c *Client) Document(cam bridge.Camera) []byte {
 	e := c.entry(cam)
@@ -16,7 +19,7 @@ func (c *Client) Document(cam bridge.Camera) []byte {
 }
 
 // BridgeDocument is what is announced for the bridge.
-func (c *Client) BridgeDocument() []byte { return encode(c.bridgeDocument()) }
+func (c *Client) BridgeDocument() []byte { return encode(c.bridgeDocument(c.bridgeComponents())) }
 
 // States are the values of a camera's settings by topic, and its telemetry and
 // facts.

@@ -23,6 +23,8 @@ type fleet struct {
 	sets      []string // "porch map[fps:5]"
 	hold      chan struct{}
 	fail      error
+	permitted time.Duration
+	told      []bridge.Notice
 	asked     atomic.Int64 // calls of Camera
 }
 
@@ -102,12 +104,31 @@ func (f *fleet) Do(_ context.Context, id string, a bridge.Action) error {
 		return bridge.Errorf(bridge.CodeUnavailable, "%s is not connected, so it cannot %s", id, a.Name)
 	}
 	f.mu.Lock()
-	f.done = append(f.done, id+" "+a.Name)
+	f.done = append(f.done, strings.TrimSpace(fmt.Sprint(id, " ", a.Name, " ", shown(a.Args))))
 	f.mu.Unlock()
+	if angle, ok := a.Args["angle"].(int); ok {
+		f.change(id, func(c *bridge.Camera) {
+			angles := map[string]int{a.Name: angle}
+			for name, old := range c.Angles {
+				if name != a.Name {
+					angles[name] = old
+				}
+			}
+			c.Angles = angles
+		})
+	}
 	if a.Name == "snapshot" {
 		f.shoot(id, "snapshot of "+id)
 	}
 	return nil
+}
+
+// shown is what an action was told besides.
+func shown(args map[string]any) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return fmt.Sprint(args)
 }
 
 func (f *fleet) SetMotion(id string, in map[string]any) (bridge.Camera, error) {
@@ -136,6 +157,52 @@ func (f *fleet) Subscribe() (*bridge.Listener, func()) {
 		defer f.mu.Unlock()
 		f.listeners = slices.DeleteFunc(f.listeners, func(o *bridge.Listener) bool { return o == l })
 	}
+}
+
+func (f *fleet) SetEnabled(id string, on bool) error {
+	return f.edit(id, fmt.Sprint(id, " enabled ", on), func(c *bridge.Camera) {
+		c.Enabled, c.State = on, bridge.Disabled
+		if on {
+			c.State = bridge.Online
+		}
+	})
+}
+
+func (f *fleet) SetHidden(id string, hidden bool) error {
+	return f.edit(id, fmt.Sprint(id, " hidden ", hidden), func(c *bridge.Camera) { c.Hidden = hidden })
+}
+
+func (f *fleet) Rename(id, name string) error {
+	return f.edit(id, fmt.Sprint(id, " name ", name), func(c *bridge.Camera) { c.Name = name })
+}
+
+func (f *fleet) Remove(id string) error { return f.edit(id, id+" removed", nil) }
+
+// edit changes a camera that is known.
+func (f *fleet) edit(id, what string, do func(*bridge.Camera)) error {
+	if _, err := f.Camera(id); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.sets = append(f.sets, what)
+	fail := f.fail
+	f.mu.Unlock()
+	if fail == nil {
+		f.change(id, do)
+	}
+	return fail
+}
+
+func (f *fleet) PermitJoin(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.permitted = d
+}
+
+func (f *fleet) Permitted() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.permitted
 }
 
 // Latest is the hub's part.
@@ -171,6 +238,27 @@ func (f *fleet) change(id string, do func(*bridge.Camera)) {
 	}
 }
 
+// Tell is what the page hears.
+func (f *fleet) Tell(n bridge.Notice) {
+	f.mu.Lock()
+	f.told = append(f.told, n)
+	f.mu.Unlock()
+	f.notify(n)
+}
+
+// heard returns what the page was told of a camera.
+func (f *fleet) heard(camera string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []string
+	for _, n := range f.told {
+		if n.Camera == camera {
+			list = append(list, n.Message)
+		}
+	}
+	return list
+}
+
 func (f *fleet) notify(n bridge.Notice) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -203,7 +291,7 @@ func ptr[T any](v T) *T { return &v }
 // everything is what the best board can do.
 func everything() bridge.Capabilities {
 	return bridge.Capabilities{
-		FrameSizes: []string{"QVGA", "VGA", "SVGA"}, LED: 255, Pan: &bridge.Range{0, 180}, PIR: true,
+		FrameSizes: []string{"QVGA", "VGA", "SVGA"}, LED: 255, Pan: &bridge.Range{0, 180}, Tilt: &bridge.Range{30, 150}, Motor: true, PIR: true, OTA: true,
 		Settings: map[string]bridge.Limit{
 			"brightness": {Range: &bridge.Range{-2, 2}}, "contrast": {Range: &bridge.Range{-2, 2}},
 			"saturation": {Range: &bridge.Range{-2, 2}}, "hmirror": {}, "vflip": {}, "label": {}, "awb": {},

@@ -11,7 +11,8 @@ import (
 const (
 	keyPrefix   = "prefix"
 	keyInstance = "instance"
-	keyParts    = "components/" // + camera id
+	keyParts    = "components/" // + camera id, or "bridge"
+	keyInterval = "interval/"   // + camera id
 )
 
 // claim says who is talking: a program that runs on a base topic. It is part of

@@ -22,6 +22,9 @@ type incoming struct {
 	long     bool // a command longer than maxCommand; its payload is cut
 }
 
+// text is the payload for people.
+func (m incoming) text() string { return strings.ToValidUTF8(string(m.payload), "?") }
+
 // inbox takes messages from paho and never makes it wait. One goroutine reads.
 type inbox struct {
 	wake chan struct{}
@@ -37,7 +40,7 @@ func newInbox(lost *atomic.Uint64) *inbox {
 
 func (b *inbox) add(topic string, payload []byte, retained bool) {
 	m := incoming{topic: topic, payload: payload, retained: retained}
-	if strings.HasSuffix(topic, "/set") && len(payload) > maxCommand {
+	if (strings.HasSuffix(topic, "/set") || strings.Contains(topic, "/bridge/request/")) && len(payload) > maxCommand {
 		m.payload, m.long = []byte(string(payload[:64])), true // lets the rest go
 	}
 	b.mu.Lock()

@@ -81,7 +81,7 @@ func (c *Client) happen(ev bridge.Event) {
 	case e.story != nil && e.story.event.ID == ev.ID:
 		e.story.event = ev
 		c.takePicture(e)
-	case ev.ID == e.past || muted(e.camera):
+	case ev.ID == e.past || muted(e.camera) || e.hidden():
 		return
 	default:
 		c.finish(e, ev.Begin)

@@ -407,6 +407,7 @@ func TestMotionLatency(t *testing.T) {
 	r := newRig(t, newEmbedded(t))
 	b, _ := r.home(porch())
 	all := r.anyone("espcam/porch/motion")
+	r.await("the retained state has come", func() bool { return len(all.heard("espcam/porch/motion")) == 1 })
 	picture := strings.Repeat("x", 20<<10)
 	var took []time.Duration
 	for i := range 20 {
@@ -416,7 +417,7 @@ func TestMotionLatency(t *testing.T) {
 		poll(t, "ON", func() bool { return countOf(all.heard("espcam/porch/motion"), "ON") == i+1 })
 		took = append(took, time.Since(start))
 		b.watch.tell(over(ev))
-		poll(t, "OFF", func() bool { return countOf(all.heard("espcam/porch/motion"), "OFF") >= i+1 })
+		poll(t, "OFF", func() bool { return countOf(all.heard("espcam/porch/motion"), "OFF") == i+2 })
 	}
 	slices.Sort(took)
 	t.Logf("median %v, longest %v, looked at every 5 ms", took[10], took[19])

@@ -2,7 +2,8 @@
 // discovery, states, motion and telemetry of every camera, commands back, now and
 // then a picture. It is not the video path.
 //
-// App makes one Client and runs it; httpapi reads its Status. One goroutine, that
+// App makes one Client and runs it; httpapi reads its Status; README.md lists topics
+// and entities. One goroutine, that
 // of Client.Run, owns everything; handlers of the MQTT library only put messages
 // into a bounded box, and one goroutine hands messages to the library. What is
 // published is always made anew from the fleet's present state, so after an
@@ -43,7 +44,7 @@ type Config struct {
 	Name            string        // of this instance, for people and for the client id
 	App             string        // of the paths to streams; bridge.DefaultApp
 	Version         string        // of the program
-	Preview         time.Duration // between pictures of one camera, at least 2 s; 0: only when asked for
+	Preview         time.Duration // between pictures of a camera that nobody asked otherwise of, at least 2 s; 0: only when asked for
 	ConnectTimeout  time.Duration // until the broker's answer; 10 s
 
 	// PageURL returns the page's URL for a camera, or for the bridge if camera
@@ -58,6 +59,13 @@ type Fleet interface {
 	Set(ctx context.Context, id string, s bridge.Settings) (bridge.Camera, error)
 	Do(ctx context.Context, id string, a bridge.Action) error
 	SetMotion(id string, in map[string]any) (bridge.Camera, error)
+	Tell(bridge.Notice)
+	SetEnabled(id string, on bool) error
+	SetHidden(id string, hidden bool) error
+	Rename(id, name string) error
+	Remove(id string) error
+	PermitJoin(d time.Duration)
+	Permitted() time.Duration
 	Subscribe() (*bridge.Listener, func())
 }
 
@@ -73,7 +81,8 @@ type Pictures interface {
 }
 
 // Store keeps a few short texts over restarts: the frozen id prefix, this
-// instance's id, and which entities each camera was announced with.
+// instance's id, which entities each camera was announced with, and how often its
+// picture is sent.
 type Store interface {
 	Get(key string) (string, bool, error)
 	Put(key, value string) error
@@ -88,9 +97,15 @@ type Deps struct {
 	Store    Store
 	Log      *slog.Logger
 
+	// Refused hears of each command that failed, in the words of T/error. It must
+	// not block. Nil: only MQTT hears.
+	Refused func(bridge.Notice)
+
 	// Placeholder draws the picture of a camera that is switched off. Nil: the
 	// last real picture stays in Home Assistant's memory.
 	Placeholder func(bridge.Camera) []byte
+	LogLevel    *slog.LevelVar // of the program's log; nil: it cannot be changed
+	Restart     func()         // ends the program so that its supervisor starts it again; nil: there is none
 	Clock       Clock          // nil: the system's
 	Rand        func() float64 // in [0,1), for jitter; nil: math/rand
 }
@@ -121,6 +136,7 @@ type Client struct {
 	random func() float64
 
 	answerTime time.Duration // how long a probe waits for a rival's answer
+	ackTime    time.Duration // how long the broker may take to acknowledge a message
 
 	// Locked by themselves.
 	out    *outbox
@@ -141,14 +157,17 @@ type Client struct {
 	cleared   bool // a probe found no rival
 	announced bool // once, in this process
 	sweeping  bool
-	told      overview // the bridge's figures, as published
+	told      overview          // the bridge's figures, as published
+	parts     map[string]string // the bridge's own, like entry.parts
+	ended     map[string]int    // documents that we ended over this session, and whose end we did not hear of yet
+	errands   []errand          // for the fleet, see ask; the first is under way
 	entries   map[string]*entry
 	stories   []*story          // events that are not told to their end, the oldest first
 	missed    []string          // cameras that were removed while there was no connection
 	macs      map[string]string // camera by MAC: two devices with one MAC become one
 
 	opened  chan opening
-	results chan result
+	results chan func()
 }
 
 // New checks the configuration and reads or makes this instance's identity. Its
@@ -166,16 +185,18 @@ func New(cfg Config, deps Deps) (*Client, error) {
 		cfg: cfg, deps: deps, random: deps.Rand, started: deps.Clock.Now(),
 		topics: topics{base: cfg.BaseTopic, discovery: cfg.DiscoveryPrefix},
 		out:    newOutbox(), entries: map[string]*entry{}, macs: map[string]string{},
-		answerTime: answerTime,
-		agenda:     newAgenda(deps.Clock), log: newLimitedLog(deps.Log, deps.Clock),
-		opened: make(chan opening), results: make(chan result),
+		answerTime: answerTime, ackTime: ackTimeout, ended: map[string]int{},
+		agenda: newAgenda(deps.Clock), log: newLimitedLog(deps.Log, deps.Clock),
+		opened: make(chan opening), results: make(chan func()),
 	}
 	c.rows = slices.DeleteFunc(slices.Clone(cameraRows), func(r row[subject]) bool { return r.judged && deps.Motion == nil })
 	if c.random == nil {
 		c.random = rand.Float64
 	}
 	c.status.since = c.started
-	return c, c.identify()
+	err := c.identify()
+	c.parts = c.loadParts("bridge")
+	return c, err
 }
 
 // Status returns how things stand. It may be called from any goroutine.
@@ -199,9 +220,7 @@ func (c *Client) Run(ctx context.Context) error {
 	c.ctx = ctx
 	c.connect()
 	c.everyMinute()
-	if c.cfg.Preview > 0 {
-		c.preview()
-	}
+	c.preview()
 	for {
 		select {
 		case <-ctx.Done():
@@ -215,8 +234,8 @@ func (c *Client) Run(ctx context.Context) error {
 			for _, m := range c.session.in.take() {
 				c.onMessage(m)
 			}
-		case r := <-c.results:
-			c.onResult(r)
+		case then := <-c.results:
+			then()
 		case <-events.Ready():
 			c.onEvents(events.Take())
 		case <-news.Ready():

@@ -11,6 +11,9 @@ const (
 	maxEvents = 256
 	// maxUrgent is how many urgent messages may wait.
 	maxUrgent = 4096
+	// maxHeld is how many bytes of pictures that cannot be drawn later may wait;
+	// the oldest are dropped.
+	maxHeld = 8 << 20
 	// maxAhead is how many bytes of pictures may wait among the urgent messages:
 	// they take 40 ms at 100 Mbit/s.
 	maxAhead = 512 << 10
@@ -19,7 +22,8 @@ const (
 // message is on its way to the broker.
 type message struct {
 	topic   string
-	payload []byte // never changed after it was handed over
+	payload []byte        // never changed after it was handed over
+	draw    func() []byte // makes the payload when its turn comes; nil: it is there. Nothing drawn, nothing sent
 	qos     byte
 	retain  bool
 	ahead   bool   // a picture among what is urgent
@@ -53,13 +57,16 @@ type outbox struct {
 type slots struct {
 	order []string
 	byKey map[string]message
+	bytes int // of all payloads
 }
 
 func (s *slots) put(key string, m message) (replaced bool) {
-	if _, replaced = s.byKey[key]; !replaced {
+	old, replaced := s.byKey[key]
+	if !replaced {
 		s.order = append(s.order, key)
 	}
 	s.byKey[key] = m
+	s.bytes += len(m.payload) - len(old.payload)
 	return replaced
 }
 
@@ -71,13 +78,15 @@ func (s *slots) take() (message, bool) {
 	s.order = s.order[1:]
 	m := s.byKey[key]
 	delete(s.byKey, key)
+	s.bytes -= len(m.payload)
 	return m, true
 }
 
 func (s *slots) drop(key string) (dropped bool) {
-	_, dropped = s.byKey[key]
+	m, dropped := s.byKey[key]
 	if dropped {
 		delete(s.byKey, key)
+		s.bytes -= len(m.payload)
 		s.order = slices.DeleteFunc(s.order, func(k string) bool { return k == key })
 	}
 	return dropped
@@ -126,6 +135,15 @@ func (o *outbox) forget() {
 	o.given = map[string][]byte{}
 }
 
+// lose notes that the broker does not have a topic's value any more, and drops what
+// waits for it.
+func (o *outbox) lose(topic string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.states.drop(topic)
+	delete(o.given, topic)
+}
+
 // event takes a message that is sent once.
 func (o *outbox) event(m message) {
 	o.mu.Lock()
@@ -147,11 +165,25 @@ func (o *outbox) event(m message) {
 func (o *outbox) image(m message) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.open || o.images.put(m.topic, m) {
+	if o.open {
+		o.imageLocked(m)
+		o.ring()
+	} else {
 		o.dropped++
 	}
-	o.ring()
 	return o.open
+}
+
+// imageLocked puts a picture behind all others, and drops the oldest ones of
+// those that are held if they are too many.
+func (o *outbox) imageLocked(m message) {
+	if o.images.put(m.topic, m) {
+		o.dropped++
+	}
+	for o.images.bytes > maxHeld {
+		o.images.take()
+		o.dropped++
+	}
 }
 
 // urge takes a message that is sent before all others, after those that were
@@ -186,7 +218,7 @@ func (o *outbox) illustrate(m message) {
 		o.ahead += len(m.payload)
 		o.urgent = append(o.urgent, m)
 	} else if o.open {
-		o.images.put(m.topic, m)
+		o.imageLocked(m)
 	}
 	o.ring()
 }
@@ -210,6 +242,18 @@ func (o *outbox) last(m message) {
 // next returns the next message: what is urgent first, then events, because
 // somebody waits for an answer, pictures last.
 func (o *outbox) next() (message, bool) {
+	for {
+		m, ok := o.take()
+		if ok && m.draw != nil {
+			if m.payload = m.draw(); len(m.payload) == 0 {
+				continue // an empty message would end something
+			}
+		}
+		return m, ok
+	}
+}
+
+func (o *outbox) take() (message, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.urgent) > 0 {

@@ -201,14 +201,18 @@ func (r *rig) bridge(cfg mqtt.Config, store *memory, f *fleet) *running {
 }
 
 // build makes a bridge that does not run yet.
-func (r *rig) build(cfg mqtt.Config, store *memory, f *fleet) *running {
+func (r *rig) build(cfg mqtt.Config, store *memory, f *fleet, change ...func(*mqtt.Deps)) *running {
 	r.Helper()
 	b := &running{fleet: f, watch: newWatch(), store: store, log: &lines{}}
-	c, err := mqtt.New(cfg, mqtt.Deps{
+	deps := mqtt.Deps{
 		Fleet: f, Pictures: f, Motion: b.watch, Store: store, Clock: r.clock, Rand: func() float64 { return 0.5 },
 		Placeholder: func(c bridge.Camera) []byte { return []byte("placeholder of " + c.ID) },
 		Log:         slog.New(slog.NewTextHandler(b.log, nil)),
-	})
+	}
+	for _, do := range change {
+		do(&deps)
+	}
+	c, err := mqtt.New(cfg, deps)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -280,7 +284,7 @@ func (r *rig) known(ha *fakeha.HA) {
 	r.await("all states are known", func() bool {
 		return !slices.ContainsFunc(ha.Entities(), func(e fakeha.Entity) bool {
 			silent := []string{"camera", "button", "image", "event"}
-			return !e.Available || e.State == fakeha.Unknown && !slices.Contains(silent, e.Platform) && e.Key != "last_motion"
+			return !e.Available || e.State == fakeha.Unknown && !slices.Contains(silent, e.Platform) && !slices.Contains([]string{"last_motion", "last_error", "pan", "tilt"}, e.Key)
 		})
 	})
 }
@@ -321,8 +325,14 @@ type anyone struct {
 
 func (r *rig) anyone(filter string) *anyone {
 	r.Helper()
+	return r.anyoneAs("", "", filter)
+}
+
+func (r *rig) anyoneAs(user, password, filter string) *anyone {
+	r.Helper()
 	a := &anyone{rig: r}
 	a.client = paho.NewClient(paho.NewClientOptions().AddBroker(r.url()).SetClientID(fmt.Sprintf("any-%p", a)).
+		SetUsername(user).SetPassword(password).
 		SetProtocolVersion(4).SetAutoReconnect(false).SetWriteTimeout(5 * time.Second).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 			a.mu.Lock()

@@ -71,7 +71,10 @@ func (s *session) open(ctx context.Context, trust, announced bool) opening {
 	if !trust && c.suspicious(info, state, announced) {
 		return opening{s, &info, nil}
 	}
-	filters := []string{c.topics.base + "/+/set", c.topics.base + "/+/+/set"}
+	filters := []string{c.topics.base + "/+/set", c.topics.base + "/+/+/set", c.topics.bridge("request/+")}
+	if c.topics.discovery != "" {
+		filters = append(filters, c.topics.document("+"))
+	}
 	if c.cfg.BirthTopic != "" {
 		filters = append(filters, c.cfg.BirthTopic)
 	}
@@ -236,5 +239,5 @@ func (c *Client) blocked(who claim) {
 // deniedWords lists what the broker refused, for a sentence.
 func (s *session) deniedWords() string {
 	slices.Sort(s.denied)
-	return fmt.Sprintf("the MQTT broker does not let user %q read %v: check its access list; commands will not arrive", s.client.cfg.Username, s.denied)
+	return fmt.Sprintf("the MQTT broker does not let user %q read %v: check its access list; until then what is sent there goes unheard", s.client.cfg.Username, s.denied)
 }

@@ -48,6 +48,7 @@ type session struct {
 	why    error // set before gone is closed
 	deaf   bool  // the broker does not let us hear ourselves
 	denied []string
+	lossy  bool // the broker gives less than the QoS that we want
 }
 
 func (c *Client) newSession(ctx context.Context) *session {
@@ -134,8 +135,11 @@ func (s *session) subscribe(qos byte, filters ...string) error {
 		return err
 	}
 	for f, granted := range t.(*paho.SubscribeToken).Result() {
-		if granted > 2 {
+		switch {
+		case granted > 2:
 			s.denied = append(s.denied, f)
+		case granted < qos:
+			s.lossy = true
 		}
 	}
 	return nil
@@ -143,7 +147,7 @@ func (s *session) subscribe(qos byte, filters ...string) error {
 
 // wait waits for the broker's answer.
 func (s *session) wait(t paho.Token) error {
-	timer := time.NewTimer(ackTimeout)
+	timer := time.NewTimer(s.client.ackTime)
 	defer timer.Stop()
 	select {
 	case <-t.Done():
@@ -160,7 +164,7 @@ func (s *session) wait(t paho.Token) error {
 // receive is called by paho for every message, on the goroutine that reads the
 // connection.
 func (s *session) receive(m paho.Message) {
-	if d := s.client.topics.discovery; d != "" && s.client.foreign(m.Topic(), m.Payload()) {
+	if !s.client.concerns(m.Topic(), m.Payload(), m.Retained()) {
 		return
 	}
 	s.in.add(m.Topic(), m.Payload(), m.Retained())

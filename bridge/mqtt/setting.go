@@ -72,17 +72,16 @@ func show(platform string, p bridge.Property, v any, known bool) []byte {
 	text := unknown
 	switch v := v.(type) {
 	case int:
-		if platform == "light" {
+		switch {
+		case platform == "light":
 			return showLight(p, v)
-		}
-		if v >= p.Min && v <= p.Max {
+		case platform == "switch":
+			text = onOff(v > 0)
+		case v >= p.Min && v <= p.Max:
 			text = strconv.Itoa(v)
 		}
 	case bool:
-		text = "OFF"
-		if v {
-			text = "ON"
-		}
+		text = onOff(v)
 	case string:
 		text = showText(p, v)
 	}
@@ -130,17 +129,22 @@ func parse(platform string, p bridge.Property, payload []byte, bright int) (any,
 	case "light":
 		return parseLight(p, text, bright)
 	case "number":
-		f, err := strconv.ParseFloat(text, 64)
-		if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<30 {
+		n, ok := parseWhole(text)
+		if !ok {
 			return nil, bridge.Errorf(bridge.CodeInvalid, "%s takes a whole number from %d to %d", p.Title, p.Min, p.Max)
 		}
-		return int(f), nil
+		return n, nil
 	case "switch":
 		on, err := parseSwitch(text)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, bridge.Errorf(bridge.CodeInvalid, "%s takes ON or OFF", p.Title)
+		case p.Kind == bridge.Bool:
+			return on, nil
+		case on:
+			return 1, nil
 		}
-		return on, nil
+		return 0, nil
 	case "text":
 		return parseText(payload)
 	}
@@ -148,6 +152,12 @@ func parse(platform string, p bridge.Property, payload []byte, bright int) (any,
 		text = unknown
 	}
 	return text, nil
+}
+
+// parseWhole reads a whole number, which Home Assistant may write as 20.0.
+func parseWhole(text string) (int, bool) {
+	f, err := strconv.ParseFloat(text, 64)
+	return int(f), err == nil && f == math.Trunc(f) && math.Abs(f) <= 1<<30
 }
 
 func parseSwitch(text string) (bool, error) {

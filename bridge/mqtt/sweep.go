@@ -24,21 +24,25 @@ func (c *Client) sweep() {
 	if !c.live || c.topics.discovery == "" {
 		return
 	}
-	filter, s := c.topics.document("+"), c.session
 	c.sweeping = true
-	c.wg.Go(func() { _ = s.subscribe(0, filter) }) // without it nothing is swept
-	c.agenda.in(sweepTime, "sweep", func() {
-		c.sweeping = false
-		if c.live && c.session == s {
-			c.wg.Go(func() { _ = s.wait(s.paho.Unsubscribe(filter)) }) // the session's end unsubscribes too
-		}
-	})
+	again := c.session.paho.Subscribe(c.topics.document("+"), 1, nil) // brings what is retained once more
+	s := c.session
+	c.wg.Go(func() { _ = s.wait(again) }) // without it nothing is swept
+	c.agenda.in(sweepTime, "sweep", func() { c.sweeping = false })
 }
 
-// foreign reports whether a message is a document of somebody else, of which a
-// house may have hundreds. It is called by paho's goroutine.
-func (c *Client) foreign(topic string, payload []byte) bool {
-	return strings.HasPrefix(topic, c.topics.discovery+"/device/") && !bytes.Contains(payload, encode(c.topics.bridge("state")))
+// concerns reports whether a message is one for us. A house may have hundreds of
+// documents: what matters are our own, where they are replayed (the sweep) or
+// ended (onErased). It is called by paho's goroutine.
+func (c *Client) concerns(topic string, payload []byte, retained bool) bool {
+	device, document := strings.CutPrefix(topic, c.topics.discovery+"/device/")
+	switch {
+	case !document || c.topics.discovery == "":
+		return true
+	case len(payload) == 0:
+		return strings.HasPrefix(device, c.prefix+"_")
+	}
+	return retained && bytes.Contains(payload, encode(c.topics.bridge("state")))
 }
 
 // orphan is the part of a document that tells whose it is.
@@ -53,6 +57,10 @@ type orphan struct {
 
 // onDocument ends a document of this instance that belongs to no known camera.
 func (c *Client) onDocument(m incoming) {
+	if len(m.payload) == 0 {
+		c.onErased(m.topic)
+		return
+	}
 	if !c.sweeping || !m.retained || m.topic == c.topics.document(c.device("bridge")) {
 		return
 	}
@@ -66,7 +74,7 @@ func (c *Client) onDocument(m incoming) {
 		return
 	}
 	c.log.Info("an entity of a camera that is gone is removed", "topic", m.topic)
-	c.clear(m.topic)
+	c.endDocument(m.topic)
 	for _, a := range doc.Availability {
 		id, _ := strings.CutSuffix(a.Topic, "/availability")
 		id, below := strings.CutPrefix(id, c.topics.base+"/")

@@ -45,6 +45,7 @@ var rows = []row{
 	{name: "motion, integers", must: "<= 0.45 x decoding", measure: perDecode("BenchmarkIntegerPart160", 0.45)},
 	{name: "forged header", must: "< 1 ms", measure: forgedHeader},
 	{name: "60,000 pictures", must: "memory flat, no Mat open", measure: manyPictures},
+	{name: "announcing 600", must: "<= 5 s, <= 64 MB, none lost", measure: announce},
 	{name: "motion to ON", must: "<= 350 ms", measure: motionToON},
 }
 

@@ -11,7 +11,8 @@
 //	espcam-bridge version
 //
 // It exits with 0 when it was stopped as asked, 1 when something failed while
-// running (a port in use too) and 2 for wrong usage or configuration.
+// running (a port in use too), 2 for wrong usage or configuration and 3 when
+// somebody asked over MQTT for a restart, which a supervisor then does.
 package main
 
 import (
@@ -26,6 +27,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/espcam-bridge/espcam-bridge/bridge/app"
 	"github.com/espcam-bridge/espcam-bridge/bridge/config"
 )
 
@@ -35,6 +37,7 @@ var version = "dev"
 const (
 	exitFailed = 1
 	exitUsage  = 2
+	exitAgain  = 3
 )
 
 func main() {
@@ -58,8 +61,12 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		return 0
+	case errors.Is(err, app.ErrRestart):
+		fmt.Fprintln(errs, "espcam-bridge: ends to be started again")
+		return exitAgain
 	}
 	fmt.Fprintln(errs, "espcam-bridge:", err)
 	var u usage
@@ -137,11 +144,13 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// logger writes to w as the configuration says.
-func logger(cfg config.Log, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Level}
+// logger writes to w as the configuration says, from the returned level on.
+func logger(cfg config.Log, w io.Writer) (*slog.Logger, *slog.LevelVar) {
+	level := &slog.LevelVar{}
+	level.Set(cfg.Level)
+	opts := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.New(slog.NewJSONHandler(w, opts)), level
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.New(slog.NewTextHandler(w, opts)), level
 }

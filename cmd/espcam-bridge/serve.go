@@ -22,7 +22,10 @@ func serveCommand(s *shared) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := app.New(c.Context(), cfg, app.Options{Version: version, Log: logger(cfg.Log, c.ErrOrStderr()), Workers: judges()})
+			log, level := logger(cfg.Log, c.ErrOrStderr())
+			a, err := app.New(c.Context(), cfg, app.Options{
+				Version: version, Log: log, Level: level, Supervised: here().supervised(), Workers: judges(),
+			})
 			if err != nil {
 				return err
 			}
@@ -62,7 +65,8 @@ func demoCommand() *cobra.Command {
 		Short: "Run the bridge with four simulated cameras; nothing is kept, nothing leaves this machine",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			d.Version, d.Log, d.Workers = version, logger(d.LogConfig(), c.ErrOrStderr()), judges()
+			d.Version, d.Workers = version, judges()
+			d.Log, d.Level = logger(d.LogConfig(), c.ErrOrStderr())
 			err := d.Run(c.Context(), func(a *app.App) { welcome(c.OutOrStdout(), a) })
 			if bridge.CodeOf(err) == bridge.CodeInvalid {
 				return usage{err}

@@ -102,6 +102,7 @@ func (f *flags) cameras(cmd *cobra.Command) {
 	fs.StringVar(&f.cfg.Room, "room", "", "StreamHub room of the URL; {n} as above")
 	fs.BoolVar(&f.cfg.Insecure, "insecure", false, "do not look at the certificate of wss://")
 	fs.StringVar(&f.cfg.Dialect, "dialect", "native", "what the cameras speak: "+strings.Join(fakecam.Dialects(), ", "))
+	fs.BoolVar(&f.cfg.Full, "full", false, "native: have every setting there is, and take firmware updates")
 	fs.IntVar(&f.count, "count", 1, "number of cameras")
 	fs.StringVar(&f.cfg.Name, "name", "Camera {n}", "name burnt into the picture; {n} as above")
 }

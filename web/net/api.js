@@ -1,10 +1,12 @@
-/** The few plain HTTP requests: who am I, log in, log out. */
+/** The few plain HTTP requests: who am I, log in, log out, links for other programs. */
 
 /** @typedef {import('./types.js').Me} Me */
 /** @typedef {import('./types.js').Fault} Fault */
+/** @typedef {import('./types.js').StreamToken} StreamToken */
 
 /**
- * @typedef {{kind: 'ok', me: Me} | {kind: 'denied', fault: Fault} | {kind: 'down', fault: Fault}} Answer
+ * @template T
+ * @typedef {{kind: 'ok', me: T} | {kind: 'denied', fault: Fault} | {kind: 'down', fault: Fault}} Answer  me: what was asked for
  */
 
 const patience = 6000; // ms until a bridge that says nothing counts as down
@@ -22,19 +24,39 @@ export class Api {
     return url;
   }
 
-  /** me asks who we are. @returns {Promise<Answer>} */
+  /** me asks who we are. @returns {Promise<Answer<Me>>} */
   me() {
     return this.#ask('api/v1/me', {});
   }
 
-  /** login exchanges a token for a session cookie. @param {string} token @returns {Promise<Answer>} */
+  /** login exchanges a token for a session cookie. @param {string} token @returns {Promise<Answer<Me>>} */
   login(token) {
     return this.#ask('api/v1/login', this.#post({ token }));
   }
 
-  /** logout ends the session. @returns {Promise<Answer>} */
+  /** logout ends the session. @returns {Promise<Answer<object>>} */
   logout() {
     return this.#ask('api/v1/logout', this.#post({}));
+  }
+
+  /** rediscover offers a camera to Home Assistant again. @param {string} camera @returns {Promise<Answer<object>>} */
+  rediscover(camera) {
+    return this.#ask(`api/v1/cameras/${camera}/rediscover`, this.#post({}));
+  }
+
+  /** links are the stream tokens that there are. @returns {Promise<Answer<{items: StreamToken[]}>>} */
+  links() {
+    return this.#ask('api/v1/stream-tokens', {});
+  }
+
+  /** link makes a token for the pictures of a camera. @param {string} name @param {string} camera @returns {Promise<Answer<StreamToken>>} */
+  link(name, camera) {
+    return this.#ask('api/v1/stream-tokens', this.#post({ name, cameras: [camera] }));
+  }
+
+  /** unlink ends one. @param {string} id @returns {Promise<Answer<object>>} */
+  unlink(id) {
+    return this.#ask(`api/v1/stream-tokens/${id}`, { method: 'DELETE' });
   }
 
   /** @param {object} body @returns {RequestInit} */
@@ -42,7 +64,7 @@ export class Api {
     return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
   }
 
-  /** @param {string} path @param {RequestInit} init @returns {Promise<Answer>} */
+  /** @param {string} path @param {RequestInit} init @returns {Promise<Answer<any>>} */
   async #ask(path, init) {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), patience);

@@ -7,11 +7,12 @@ import { Signal } from '../lib/signal.js';
 /** @typedef {import('./types.js').Camera} Camera */
 /** @typedef {import('./types.js').Notice} Notice */
 /** @typedef {import('./types.js').Role} Role */
+/** @typedef {import('./types.js').Trouble} Trouble */
 /** @typedef {import('./types.js').Value} Value */
 /** @typedef {import('./types.js').EventNews} EventNews */
 /** @typedef {import('./link.js').Result} Result */
 
-/** @typedef {{known: boolean, name: string, app: string, role: Role, auth: boolean, version: string}} Session */
+/** @typedef {{known: boolean, name: string, app: string, role: Role, auth: boolean, openStreams: boolean, version: string}} Session */
 
 const ranks = { viewer: 1, operator: 2, admin: 3 };
 const mostNotices = 200;
@@ -20,9 +21,11 @@ const sameWithin = 3000; // ms
 export class Bridge {
   /** By id, in the order in which they are shown. */
   cameras = new Signal(/** @type {Map<string, Camera>} */ (new Map()));
-  session = new Signal(/** @type {Session} */ ({ known: false, name: '', app: 'live', role: 'viewer', auth: false, version: '' }));
+  session = new Signal(/** @type {Session} */ ({ known: false, name: '', app: 'live', role: 'viewer', auth: false, openStreams: true, version: '' }));
   /** Newest first. */
   notices = new Signal(/** @type {Notice[]} */ ([]));
+  /** What is wrong with the bridge itself, now. */
+  troubles = new Signal(/** @type {Trouble[]} */ ([]));
   /** The newest word about motion; null before the first. */
   news = new Signal(/** @type {EventNews | null} */ (null));
 
@@ -48,6 +51,9 @@ export class Bridge {
         return;
       case 'event':
         return this.#happen(message);
+      case 'health':
+        this.troubles.value = message.troubles;
+        return;
       case 'notice':
         if (this.note(message)) this.ontold(message);
         return;
@@ -113,8 +119,9 @@ export class Bridge {
   }
 
   /** @param {import('./types.js').Welcome} message */
-  #welcome({ name, app, role, auth, version, cameras }) {
-    this.session.value = { known: true, name, app, role, auth, version };
+  #welcome({ name, app, role, auth, open_streams: openStreams, version, cameras, troubles }) {
+    this.session.value = { known: true, name, app, role, auth, openStreams, version };
+    this.troubles.value = troubles ?? [];
     this.cameras.value = sorted(cameras ?? []);
   }
 

@@ -53,6 +53,7 @@
  * @property {{desired: Record<string, Value> | null, reported: Record<string, Value> | null}} settings
  * @property {Stats} stats
  * @property {MotionState} [motion]      absent where the bridge does not look for motion
+ * @property {boolean} [announced]       false: its device was deleted in Home Assistant and is not offered again
  *
  * @typedef {[number, number]} Point     x and y in shares of the picture, 0 to 1
  * @typedef {Point[]} Polygon            3 to 32 points
@@ -120,14 +121,27 @@
  * @property {string} code
  * @property {string} message
  *
+ * @typedef {object} Trouble             what a part of the bridge cannot do, while it lasts
+ * @property {'mqtt' | 'events'} part
+ * @property {string} message
+ *
+ * @typedef {object} StreamToken         opens the pictures of its cameras
+ * @property {string} id
+ * @property {string} name
+ * @property {string[]} cameras
+ * @property {string} created_at
+ * @property {string} [token]            the secret, only in the answer that makes it
+ *
  * @typedef {object} Welcome
  * @property {string} version
  * @property {string} name
  * @property {string} app                the name in stream URLs
  * @property {Role} role
  * @property {boolean} auth
+ * @property {boolean} open_streams      pictures need no token
  * @property {number} time
  * @property {Camera[] | null} cameras
+ * @property {Trouble[]} [troubles]
  *
  * @typedef {object} Me                  who the bridge thinks we are
  * @property {string} name

@@ -10,7 +10,7 @@ import { icon } from './icons.js';
 import { Later } from './later.js';
 import { eventsAddress } from './route.js';
 import { Setting } from './setting.js';
-import { CopyLine } from './copy.js';
+import { Elsewhere } from './elsewhere.js';
 import { NameField } from './name.js';
 import { confirm } from './dialog.js';
 
@@ -39,6 +39,7 @@ export class Panel extends HTMLElement {
   /** @type {HTMLButtonElement | null} */ #enabled = null;
   /** @type {import('../motion/section.js').MotionSection | null} */ #motion = null;
   /** @type {HTMLDetailsElement | null} */ #fold = null;
+  /** @type {Elsewhere | null} */ #elsewhere = null;
   /** @type {Tile | null} */ #tile = null;
 
   /**
@@ -80,7 +81,7 @@ export class Panel extends HTMLElement {
     this.#camera = camera;
     if (!camera || !tile || !is) return;
     this.#tile = tile;
-    const shape = JSON.stringify([camera.id, camera.capabilities, camera.source, camera.motion !== undefined, this.page.bridge.session.value]);
+    const shape = JSON.stringify([camera.id, camera.capabilities, camera.source, camera.motion !== undefined, camera.announced === false, this.page.bridge.session.value]);
     if (shape !== this.#shape) this.#build(camera);
     this.#shape = shape;
     this.dataset.kind = is.kind;
@@ -91,6 +92,7 @@ export class Panel extends HTMLElement {
     pairs(this.#about, about(camera));
     for (const setting of this.#settings) setting.update(camera);
     this.#motion?.update(camera);
+    this.#elsewhere?.update(camera);
     this.#enabled?.setAttribute('aria-checked', String(camera.enabled));
   }
 
@@ -106,10 +108,11 @@ export class Panel extends HTMLElement {
     fill(
       this.#body,
       this.#buttons(camera, operator),
+      this.page.bridge.may('admin') && camera.announced === false && this.#missed(camera),
       firsts.length > 0 && h('section', { class: 'controls', 'aria-label': 'Controls' }, ...firsts),
       rest.length > 0 && fold(`All settings`, rest.length, h('div', { class: 'controls' }, ...rest)),
       operator && camera.motion && this.#motionFold(),
-      fold('Addresses for other programs', 0, ...this.#addresses(camera)),
+      this.#addresses(camera),
       fold('About this camera', 0, this.#about),
       this.page.bridge.may('admin') && this.#privacy(camera),
     );
@@ -149,27 +152,34 @@ export class Panel extends HTMLElement {
 
   /** save downloads the newest picture. @param {Camera} camera */
   #save(camera) {
-    const link = h('a', { href: this.#stream(camera, 'frame.jpg').href, download: `${camera.id}-${stamp(Date.now())}.jpg`, hidden: true });
+    const address = new URL(`live/${this.page.bridge.session.value.app}/${camera.id}/frame.jpg`, this.page.api.base);
+    const link = h('a', { href: address.href, download: `${camera.id}-${stamp(Date.now())}.jpg`, hidden: true });
     this.append(link);
     link.click();
     link.remove();
     this.page.toasts.say('The picture is being saved.');
   }
 
-  /** @param {Camera} camera @param {string} form */
-  #stream(camera, form) {
-    return new URL(`live/${this.page.bridge.session.value.app}/${camera.id}/${form}`, this.page.api.base);
+  /** missed offers to undo that somebody deleted the camera in Home Assistant. @param {Camera} camera */
+  #missed(camera) {
+    const button = h('button', { type: 'button' }, 'Announce in Home Assistant again');
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      const answer = await this.page.api.rediscover(camera.id);
+      button.disabled = false;
+      if (answer.kind === 'ok') this.page.toasts.say(`${camera.name || camera.id} is announced in Home Assistant again.`);
+      else this.page.toasts.fault(`${camera.name || camera.id}: ${answer.fault.message}`);
+    });
+    return h('section', { class: 'missed', 'aria-label': 'Home Assistant' }, h('p', { class: 'note' }, 'This camera was deleted in Home Assistant.'), button);
   }
 
-  /** @param {Camera} camera */
+  /** addresses stay while their camera does: a link is shown once. @param {Camera} camera */
   #addresses(camera) {
-    const { app, auth } = this.page.bridge.session.value;
-    return [
-      new CopyLine('MJPEG', 'for VLC, an NVR, Home Assistant', this.#stream(camera, 'mjpeg').href),
-      new CopyLine('Snapshot', 'the newest picture', this.#stream(camera, 'frame.jpg').href),
-      new CopyLine('Window', 'this camera alone', new URL(`play/${app}/${camera.id}`, this.page.api.base).href),
-      auth && h('p', { class: 'note' }, 'Other programs need a token: add ?token=… to the address, or give it as the password.'),
-    ];
+    const { bridge, api, toasts } = this.page;
+    const part = (this.#elsewhere ??= new Elsewhere({ bridge, api, toasts, camera }));
+    const details = fold('Addresses for other programs', 0, part);
+    details.addEventListener('toggle', () => details.open && void part.look());
+    return details;
   }
 
   /** motionFold is loaded when it is opened, as few people need it often, and stays while its camera does. */
@@ -192,10 +202,12 @@ export class Panel extends HTMLElement {
     return details;
   }
 
-  /** leave takes away what the motion section lays over the picture. */
+  /** leave takes away what the motion section lays over the picture, and what belongs to one camera. */
   #leave() {
     this.#motion?.close();
-    this.#motion = this.#fold = null;
+    this.#elsewhere?.remove(); // with its link
+    this.#motion = this.#fold = this.#elsewhere = null;
+    this.#shape = '';
   }
 
   /** @param {Camera} camera */

@@ -26,6 +26,7 @@ type Entity struct {
 	Picture      []byte           // of a camera or an image; empty if it was cleared
 	Pictures     int              // so many came, replayed ones not counted
 	Events       []map[string]any // of an event entity, in order
+	Attributes   map[string]any   // of json_attributes_topic
 	CommandTopic string
 	Config       map[string]any
 }
@@ -38,6 +39,7 @@ type entity struct {
 	picture                         []byte
 	pictures                        int
 	events                          []map[string]any
+	extra                           object
 	modes                           string
 	gates                           []string
 	heard                           map[string]bool
@@ -54,12 +56,13 @@ func (e *entity) snapshot() Entity {
 	return Entity{
 		UniqueID: e.unique, Device: e.device, Key: e.key, Platform: e.platform, Name: name,
 		Disabled: e.config["enabled_by_default"] == false, State: state, Available: e.available(),
-		Picture: e.picture, Pictures: e.pictures, Events: slices.Clone(e.events), CommandTopic: topic, Config: maps.Clone(e.config),
+		Picture: e.picture, Pictures: e.pictures, Events: slices.Clone(e.events), Attributes: e.extra, CommandTopic: topic, Config: maps.Clone(e.config),
 	}
 }
 
 // inherit takes over what survives a changed document.
 func (e *entity) inherit(old *entity) {
+	e.extra = old.extra
 	e.state, e.picture, e.latest = old.state, old.picture, old.latest
 	e.pictures, e.events = old.pictures, old.events
 	maps.Copy(e.heard, old.heard)
@@ -96,7 +99,7 @@ func (e *entity) available() bool {
 // listens lists the topics that the entity reads.
 func (e *entity) listens() []string {
 	topics := slices.Clone(e.gates)
-	for _, k := range []string{"state_topic", "topic", "image_topic"} {
+	for _, k := range []string{"state_topic", "topic", "image_topic", "json_attributes_topic"} {
 		if t, ok := e.config[k].(string); ok {
 			topics = append(topics, t)
 		}
@@ -110,6 +113,10 @@ func (e *entity) receive(topic string, payload []byte, retained bool) []string {
 		e.latest = string(payload) == "online"
 		e.heard[topic] = e.latest
 	}
+	var faults []string
+	if topic == e.config["json_attributes_topic"] && len(payload) > 0 {
+		faults = e.attributes(payload)
+	}
 	switch topic {
 	case e.config["topic"], e.config["image_topic"]:
 		e.show(payload, retained)
@@ -119,13 +126,13 @@ func (e *entity) receive(topic string, payload []byte, retained bool) []string {
 		}
 		state, err := e.read(string(payload))
 		if err != nil {
-			return []string{fmt.Sprintf("ERROR %s: %v", e.unique, err)}
+			return append(faults, fmt.Sprintf("ERROR %s: %v", e.unique, err))
 		}
 		if state != "" {
 			e.state = state
 		}
 	}
-	return nil
+	return faults
 }
 
 // show takes a picture.
@@ -168,7 +175,7 @@ func (e *entity) read(payload string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(value) > 255 && e.platform != "text" {
+	if len([]rune(value)) > 255 && e.platform != "text" && e.platform != "update" && e.platform != "light" {
 		return "", fmt.Errorf("state of %d characters", len(value))
 	}
 	switch e.platform {
@@ -187,6 +194,8 @@ func (e *entity) read(payload string) (string, error) {
 		}
 	case "light":
 		return e.readLight(value)
+	case "update":
+		return readUpdate(value)
 	case "text":
 		return strconv.Quote(value), nil // may be empty
 	}
@@ -294,6 +303,40 @@ func (e *entity) readLight(value string) (string, error) {
 		return "on", nil
 	}
 	return fmt.Sprintf("on %d", *v.Brightness), nil
+}
+
+// readUpdate shows whether there is a newer version: on or off, and which.
+func readUpdate(value string) (string, error) {
+	var v struct {
+		Installed *string `json:"installed_version"`
+		Latest    *string `json:"latest_version"`
+	}
+	d := json.NewDecoder(strings.NewReader(value))
+	d.DisallowUnknownFields() // or it would be ignored in silence
+	switch err := d.Decode(&v); {
+	case err != nil:
+		return "", fmt.Errorf("schema violation for an update: %w", err)
+	case v.Installed == nil || v.Latest == nil:
+		return Unknown, nil
+	case *v.Installed == *v.Latest:
+		return "off " + *v.Installed, nil
+	}
+	return "on " + *v.Installed, nil
+}
+
+// attributes checks what is to be an entity's attributes.
+func (e *entity) attributes(payload []byte) []string {
+	var o object
+	if err := json.Unmarshal(payload, &o); err != nil || o == nil {
+		return []string{fmt.Sprintf("WARNING %s: JSON result was not a dictionary: %s", e.unique, payload)}
+	}
+	for _, name := range []string{"state", "icon", "device_class", "unit_of_measurement", "available", "friendly_name", "entity_picture"} {
+		if _, ok := o[name]; ok {
+			return []string{fmt.Sprintf("attribute %s of %s is dropped", name, e.unique)}
+		}
+	}
+	e.extra = o
+	return nil
 }
 
 // command renders the command template.

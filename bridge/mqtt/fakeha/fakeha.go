@@ -41,6 +41,7 @@ type HA struct {
 	topics   map[string][]*entity
 	devices  map[string]string // name by identifier
 	problems []string
+	deleting map[string]int    // ends of documents that a person's deletion made, and that did not come back yet
 	ghosts   map[string]string // devices that somebody is via, and nobody announced, with that somebody
 	registry map[string]string // platform by unique id, over restarts
 }
@@ -56,7 +57,7 @@ type Device struct{ ID, Name string }
 
 // Start runs a Home Assistant on a broker. The caller calls Stop.
 func Start(schema *Schema, broker, user, password string) (*HA, error) {
-	h := &HA{broker: broker, user: user, password: password, schema: schema, registry: map[string]string{}, ghosts: map[string]string{}}
+	h := &HA{broker: broker, user: user, password: password, schema: schema, registry: map[string]string{}, deleting: map[string]int{}, ghosts: map[string]string{}}
 	return h, h.boot()
 }
 
@@ -99,6 +100,25 @@ func (h *HA) Restart() error {
 
 // Birth says that Home Assistant is there.
 func (h *HA) Birth() { h.Publish(Prefix+"/status", "online", false) }
+
+// Delete is what happens when a person deletes a device: its document is ended
+// once for each entity.
+func (h *HA) Delete(device string) {
+	h.mu.Lock()
+	var topics []string
+	for _, e := range h.entities {
+		if e.device == device {
+			topics = append(topics, e.document)
+		}
+	}
+	for _, t := range topics {
+		h.deleting[t]++
+	}
+	h.mu.Unlock()
+	for _, t := range topics {
+		h.client.Publish(t, 0, true, "")
+	}
+}
 
 // Publish sends a message as anybody could.
 func (h *HA) Publish(topic, payload string, retain bool) {
@@ -202,15 +222,24 @@ func (h *HA) discover(topic string, parts []string, payload []byte) []string {
 	case parts[0] != "device":
 		h.problem("WARNING %s: the bridge speaks device discovery only", topic)
 		return nil
+	case len(payload) == 0 && !known && h.deleting[topic] > 0:
+		h.deleting[topic]-- // it warns of its own messages; those are known
+		return nil
 	case len(payload) == 0 && !known:
 		h.problem("WARNING No device components to cleanup for %s", topic)
 		return nil
 	case len(payload) == 0:
+		h.deleting[topic] = max(0, h.deleting[topic]-1)
 		delete(h.docs, topic)
 		for _, id := range old.device.Identifiers {
 			delete(h.devices, id)
 		}
-		h.forget(func(e *entity) bool { return e.document == topic })
+		h.forget(func(e *entity) bool {
+			if e.document == topic {
+				delete(h.registry, e.unique)
+			}
+			return e.document == topic
+		})
 		return nil
 	case bytes.Equal(old.payload, payload):
 		return nil
@@ -251,7 +280,13 @@ func (h *HA) populate(topic string, doc *Document) []string {
 		e := doc.Components[key]
 		e.document, e.key, e.device = topic, key, doc.Device.Identifiers[0]
 		if len(e.config) == 1 { // its platform only
-			h.forget(func(o *entity) bool { return o.document == topic && o.key == key && o.platform == e.platform })
+			h.forget(func(o *entity) bool {
+				gone := o.document == topic && o.key == key && o.platform == e.platform
+				if gone {
+					delete(h.registry, o.unique)
+				}
+				return gone
+			})
 			continue
 		}
 		var before []string // topics that it listens to already, and is not told again
@@ -270,7 +305,9 @@ func (h *HA) populate(topic string, doc *Document) []string {
 		h.forget(func(o *entity) bool { return o.unique == e.unique })
 		h.entities[e.unique] = e
 		for _, t := range e.listens() {
-			h.topics[t] = append(h.topics[t], e)
+			if !slices.Contains(h.topics[t], e) {
+				h.topics[t] = append(h.topics[t], e)
+			}
 			if !slices.Contains(before, t) {
 				topics = append(topics, t)
 			}

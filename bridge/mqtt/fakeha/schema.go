@@ -232,7 +232,11 @@ func (s *Schema) component(root, c object) (*entity, error) {
 func (s *Schema) classes(e *entity, fail func(string, ...any)) {
 	c, platform := e.config, e.platform
 	class, has := c["device_class"]
-	if has && !contains(s.DeviceClasses[platform], class) {
+	classes := s.DeviceClasses[platform]
+	if platform == "number" { // takes those of sensors that have a unit
+		classes = slices.DeleteFunc(slices.Clone(s.DeviceClasses["sensor"]), func(c string) bool { return slices.Contains(s.NonNumeric, c) })
+	}
+	if has && !contains(classes, class) {
 		fail("device_class %v of %s", class, platform)
 	}
 	if cat, ok := c["entity_category"]; ok && (!contains(s.EntityCategories, cat) || cat == "config" && slices.Contains(s.NoConfigCategory, platform)) {
@@ -260,6 +264,9 @@ func (s *Schema) values(e *entity, fail func(string, ...any)) {
 		lo, _ := c["min"].(float64)
 		hi, _ := c["max"].(float64)
 		step, _ := c["step"].(float64)
+		if units, ok := s.SensorUnits[fmt.Sprint(c["device_class"])]; ok && !contains(units, c["unit_of_measurement"]) {
+			fail("unit %v of a number of class %v", c["unit_of_measurement"], c["device_class"])
+		}
 		if c["min"] == nil || c["max"] == nil || lo >= hi || step < s.Number.MinStep || !contains(s.Number.Modes, c["mode"]) {
 			fail("number from %v to %v step %v mode %v", c["min"], c["max"], c["step"], c["mode"])
 		}
@@ -289,6 +296,10 @@ func (s *Schema) values(e *entity, fail func(string, ...any)) {
 		types := strings_(c["event_types"])
 		if len(types) == 0 || slices.Contains(types, "") || len(types) != len(slices.Compact(slices.Sorted(slices.Values(types)))) {
 			fail("event_types %v", c["event_types"])
+		}
+	case "update":
+		if c["command_topic"] != nil && c["payload_install"] == nil {
+			fail("an update that cannot be installed")
 		}
 	case "text":
 		if hi, _ := c["max"].(float64); hi < 1 || int(hi) > s.Text.MaxLen {

@@ -156,3 +156,13 @@ test('cameras are kept by id, and one error is noted once', () => {
   bridge.receive({ type: 'notice', time: 901, camera: '', code: 'busy', message: 'no' });
   assert.equal(bridge.notices.value.length, 2);
 });
+
+test('what is wrong with the bridge is what it said last', () => {
+  const bridge = new Bridge(() => null);
+  const mqtt = { part: 'mqtt', message: 'the broker is away' };
+  bridge.receive({ type: 'welcome', cameras: [], troubles: [mqtt] });
+  assert.deepEqual(bridge.troubles.value, [mqtt]);
+  bridge.receive({ type: 'health', troubles: [] });
+  assert.deepEqual(bridge.troubles.value, []);
+  assert.deepEqual(bridge.notices.value, []);
+});
