@@ -30,6 +30,10 @@ func describe(platform string, p bridge.Property) map[string]any {
 			out["brightness_scale"] = p.Max
 		}
 		return out
+	case "switch":
+		if lamp(platform, p) {
+			return map[string]any{"value_template": "{{ value_json.state }}"}
+		}
 	case "number":
 		out := map[string]any{"min": p.Min, "max": p.Max, "step": 1, "mode": "slider"}
 		if p.Unit != "" {
@@ -47,6 +51,13 @@ func describe(platform string, p bridge.Property) map[string]any {
 		}
 	}
 	return nil
+}
+
+// lamp reports whether a setting is the brightness of a lamp. Its state is JSON
+// also where it is only on or off, a switch: when another board makes a light of
+// the switch, the new entity reads what the old one left.
+func lamp(platform string, p bridge.Property) bool {
+	return platform == "light" || platform == "switch" && p.Kind == bridge.Number
 }
 
 // options are a choice's names without None.
@@ -73,10 +84,8 @@ func show(platform string, p bridge.Property, v any, known bool) []byte {
 	switch v := v.(type) {
 	case int:
 		switch {
-		case platform == "light":
+		case lamp(platform, p):
 			return showLight(p, v)
-		case platform == "switch":
-			text = onOff(v > 0)
 		case v >= p.Min && v <= p.Max:
 			text = strconv.Itoa(v)
 		}
@@ -86,7 +95,7 @@ func show(platform string, p bridge.Property, v any, known bool) []byte {
 		text = showText(p, v)
 	}
 	switch {
-	case !known && platform == "light":
+	case !known && lamp(platform, p):
 		return []byte(`{"state":null}`)
 	case !known && platform == "text":
 		text = " "
