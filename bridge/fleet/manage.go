@@ -117,7 +117,7 @@ func (f *Fleet) SetEnabled(id string, on bool) error {
 	if s := c.session; s != nil {
 		s.wanted.Store(on)
 		if s.native.Load() {
-			f.goLocked(func() { f.tellStream(s, on) })
+			f.goLocked(func() { f.tellStream(s) })
 		}
 	}
 	f.changedLocked(c.id)
@@ -126,13 +126,15 @@ func (f *Fleet) SetEnabled(id string, on bool) error {
 	return f.save(c)
 }
 
-func (f *Fleet) tellStream(s *session, on bool) {
+// tellStream tells the camera whether its pictures are wanted: as it is when its
+// turn comes, so that of two quick switches the last one holds.
+func (f *Fleet) tellStream(s *session) {
 	release, err := s.cam.take(f.ctx)
 	if err != nil {
 		return // frames are discarded here all the same
 	}
 	defer release()
-	if err := f.push(f.ctx, s.cam, bridge.Settings{"stream": on}); err != nil && f.ctx.Err() == nil {
+	if err := f.push(f.ctx, s.cam, bridge.Settings{"stream": s.wanted.Load()}); err != nil && f.ctx.Err() == nil {
 		f.notify(bridge.Notice{Camera: s.cam.id, Code: bridge.CodeOf(err), Message: err.Error(), Property: "stream"})
 	}
 }

@@ -168,3 +168,25 @@ func TestNoSnapshotOfADisabledCamera(t *testing.T) {
 		}
 	})
 }
+
+// TestQuickSwitch: however quickly a camera is switched off and on, it is told last
+// what holds last.
+func TestQuickSwitch(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, fleet.Config{})
+			d := &device{}
+			w.connect("porch", d).Hello(bridge.Device{}, caps, inForce)
+			synctest.Wait()
+			for _, on := range []bool{false, true} {
+				if err := w.SetEnabled("porch", on); err != nil {
+					t.Fatal(err)
+				}
+			}
+			synctest.Wait()
+			if sets, _, _ := d.seen(); len(sets) == 0 || sets[len(sets)-1]["stream"] != true {
+				t.Fatalf("it was told %v", sets)
+			}
+		})
+	}
+}

@@ -170,13 +170,13 @@ type proxy struct {
 	end    chan struct{} // closed by cut
 }
 
-func newProxy(t testing.TB, target string) *proxy {
+func newProxy(t testing.TB, target string, slow time.Duration) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{l: l, target: target, frozen: make(chan struct{}), end: make(chan struct{})}
+	p := &proxy{l: l, target: target, slow: slow, frozen: make(chan struct{}), end: make(chan struct{})}
 	p.wg.Go(p.accept)
 	t.Cleanup(func() { p.cut(); p.wg.Wait() })
 	return p

@@ -12,6 +12,9 @@ func (c *Client) AnswerWithin(d time.Duration) { c.answerTime = d }
 // AcknowledgeWithin sets how long the broker may take for a message.
 func (c *Client) AcknowledgeWithin(d time.Duration) { c.ackTime = d }
 
+// Backoff is the time until the next attempt after one that ended so.
+func (c *Client) Backoff(err error) time.Duration { return c.backoff(err) }
+
 // Document is what is announced for a camera.
 func (c *Client) Document(cam bridge.Camera) []byte {
 	e := c.entry(cam)

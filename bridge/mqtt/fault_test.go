@@ -136,7 +136,7 @@ func TestStrangeBrokers(t *testing.T) {
 func TestFrozenBroker(t *testing.T) {
 	r := newRig(t, newEmbedded(t))
 	r.broker.start(t)
-	cable := newProxy(t, r.broker.address())
+	cable := newProxy(t, r.broker.address(), 0)
 	cfg := r.config()
 	cfg.Broker = cable.url()
 	f := newFleet(porch())

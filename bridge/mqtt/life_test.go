@@ -376,7 +376,7 @@ func bridgeRestarts(r *rig) {
 // still trying.
 func bridgeDies(r *rig) {
 	r.broker.start(r.T)
-	cable := newProxy(r.T, r.broker.address())
+	cable := newProxy(r.T, r.broker.address(), 0)
 	ha := r.homeAssistant()
 	cfg := r.config()
 	cfg.Broker = cable.url()

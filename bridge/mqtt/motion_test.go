@@ -436,7 +436,7 @@ func TestMotionOfSlowBroker(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, newEmbedded(t))
 	r.broker.start(t)
-	cable := newProxy(t, r.broker.address())
+	cable := newProxy(t, r.broker.address(), 0)
 	cfg := r.config()
 	cfg.Broker = cable.url()
 	b := r.bridge(cfg, newMemory(), newFleet(porch()))

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +25,7 @@ func TestSlowBroker(t *testing.T) {
 	const cameras, rounds, size = 20, 60, 200 << 10
 	r := newRig(t, newEmbedded(t))
 	r.broker.start(t)
-	cable := newProxy(t, r.broker.address())
-	cable.slow = 5 * time.Millisecond // 6 MB/s
+	cable := newProxy(t, r.broker.address(), 5*time.Millisecond) // 6 MB/s
 	cfg := r.config()
 	cfg.Broker, cfg.Preview = cable.url(), 2*time.Second
 	f := newFleet()
@@ -93,44 +91,26 @@ func TestSlowBroker(t *testing.T) {
 // refuses us seldom.
 func TestRetries(t *testing.T) {
 	for name, tt := range map[string]struct {
-		serve     func(net.Conn)
-		from, to  time.Duration
-		steadfast string
+		err      error
+		from, to time.Duration // of the longest pause
 	}{
-		"away":    {func(c net.Conn) { c.Close() }, 2 * time.Second, 5*time.Second + 200*time.Millisecond, "MQTT broker at"},
-		"refuses": {func(c net.Conn) { _, _ = c.Write([]byte{0x20, 2, 0, 5}) }, 20 * time.Second, 30*time.Second + 200*time.Millisecond, "mqtt.username"},
+		"away":    {bridge.Errorf(bridge.CodeUnavailable, "cannot reach it"), 4 * time.Second, 5 * time.Second},
+		"lost":    {errors.New("EOF"), 4 * time.Second, 5 * time.Second},
+		"refuses": {bridge.Errorf(bridge.CodeDenied, "wrong password"), 25 * time.Second, 30 * time.Second},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t, nil)
-			var mu sync.Mutex
-			var dials []time.Time
-			addr := server(t, func(c net.Conn) {
-				mu.Lock()
-				dials = append(dials, r.clock.Now())
-				mu.Unlock()
-				tt.serve(c)
-			})
-			b := r.build(mqttConfig("mqtt://"+addr), newMemory(), newFleet(), func(d *mqtt.Deps) { d.Rand = func() float64 { return 0.99 } })
-			r.run(b)
-			r.await("ten attempts", func() bool {
-				mu.Lock()
-				defer mu.Unlock()
-				return len(dials) >= 10
-			})
-			mu.Lock()
-			defer mu.Unlock()
+		for _, chance := range []float64{0, 0.5, 0.999} {
+			c := client(t, func(_ *mqtt.Config, d *mqtt.Deps) { d.Rand = func() float64 { return chance } })
 			longest := time.Duration(0)
-			for i := range dials[1:] {
-				longest = max(longest, dials[i+1].Sub(dials[i]))
+			for range 20 {
+				d := c.Backoff(tt.err)
+				if longest = max(longest, d); d < time.Second {
+					t.Errorf("%s: a pause of %v", name, d)
+				}
 			}
-			if longest < tt.from || longest > tt.to {
-				t.Errorf("the longest pause is %v, want %v to %v", longest, tt.from, tt.to)
+			if longest > tt.to || chance > 0.9 && longest < tt.from {
+				t.Errorf("%s: the longest pause is %v, want %v to %v", name, longest, tt.from, tt.to)
 			}
-			if s := b.Status().LastError; !strings.Contains(s, tt.steadfast) {
-				t.Errorf("it says %q", s)
-			}
-		})
+		}
 	}
 }
 
