@@ -8,6 +8,9 @@ import (
 // devicePage opens the page of a camera's device in Home Assistant's frontend, and
 // leaves a picture of it where HATEST_SCREENSHOT says, for the README.
 func (h *house) devicePage() {
+	h.motion() // so that there is something to see
+	h.operate("porch", "pan", "number.set_value", object{"value": 90})
+	h.operate("porch", "tilt", "number.set_value", object{"value": 75})
 	h.endOnboarding()
 	id := text(h.ha.device(h, "espcam_porch")["id"])
 	cmd := exec.CommandContext(h.Context(), "node", "devicepage.mjs", h.ha.base, h.ha.token, id, os.Getenv("HATEST_SCREENSHOT"),
