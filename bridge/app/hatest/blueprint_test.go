@@ -105,24 +105,27 @@ func (h *house) examplesWork() {
 			h.Errorf("Home Assistant does not know the blueprint %s", name)
 			continue
 		}
-		body := object{"alias": name, "use_blueprint": object{"path": "espcam-bridge/" + name + ".yaml", "input": a.input}}
-		h.ha.client.call(h, "POST", "/api/config/automation/config/"+name, body)
-		eventually(h, name+" is on", func() bool { return h.ha.state("automation."+name).State == "on" })
-	}
-	for name, a := range known {
-		h.learned() // after a flash again
-		began := time.Now()
-		a.begin()
-		if _, ok := within(patience, func() bool { return slices.ContainsFunc(h.ha.socket.calls(began), a.does) }); !ok {
-			h.Errorf("%s does nothing: it is %v, the sun %v, its traces are %v", name, h.ha.state("automation."+name), h.ha.state("sun.sun"), h.traces(name))
-		} else if name == "night_flash" {
-			eventually(h, "the flash is lit, and goes out", func() bool { return h.lit(began) })
-		}
+		h.fires(name, a)
 	}
 	h.plug("gate", h.kinds["gate"])
-	for name := range known {
-		h.ha.client.call(h, "DELETE", "/api/config/automation/config/"+name, nil)
+}
+
+// fires fills in one blueprint, sets it off, and takes it away again, because the
+// next one may wait for the same.
+func (h *house) fires(name string, a automation) {
+	h.Helper()
+	path := "/api/config/automation/config/" + name
+	h.ha.client.call(h, "POST", path, object{"alias": name, "use_blueprint": object{"path": "espcam-bridge/" + name + ".yaml", "input": a.input}})
+	eventually(h, name+" is on", func() bool { return h.ha.state("automation."+name).State == "on" })
+	h.learned()
+	began := time.Now()
+	a.begin()
+	if _, ok := within(patience, func() bool { return slices.ContainsFunc(h.ha.socket.calls(began), a.does) }); !ok {
+		h.Errorf("%s does nothing: it is %v, its traces are %.4000v", name, h.ha.state("automation."+name), h.traces(name))
+	} else if name == "night_flash" {
+		eventually(h, "the flash is lit, and goes out", func() bool { return h.lit(began) })
 	}
+	h.ha.client.call(h, "DELETE", path, nil)
 }
 
 // traces are what an automation did, as Home Assistant remembers it.

@@ -10,7 +10,7 @@ const [url, token, device, out, ...texts] = process.argv.slice(2);
 const tokens = { access_token: token, token_type: "Bearer", expires_in: 1e6, expires: Date.now() + 1e9, hassUrl: url, clientId: url + "/", refresh_token: "" };
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 try {
-  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 1900 } });
   page.on("console", (message) => message.type() === "error" && console.error(message.text()));
   page.on("pageerror", (error) => console.error(error));
   await page.addInitScript((t) => localStorage.setItem("hassTokens", JSON.stringify(t)), tokens);

@@ -21,6 +21,7 @@ type homeAssistant struct {
 	process *program
 	config  string // its folder
 	entry   string // id of its MQTT entry
+	login   string // token of its owner, as after a login; good for 30 minutes
 	read    int    // so much of its log was judged
 }
 
@@ -78,7 +79,8 @@ func (h *homeAssistant) onboard(t testing.TB) {
 	const id = "http://127.0.0.1/"
 	user := h.client.call(t, "POST", "/api/onboarding/users", object{"client_id": id, "name": "Test", "username": "test", "password": "test-test-1", "language": "en"})
 	grant := url.Values{"grant_type": {"authorization_code"}, "code": {text(at(user, "auth_code"))}, "client_id": {id}}
-	h.token = text(at(h.client.call(t, "POST", "/auth/token", grant), "access_token"))
+	h.login = text(at(h.client.call(t, "POST", "/auth/token", grant), "access_token"))
+	h.token = h.login
 	s := dial(t, h.base, h.token)
 	defer s.close()
 	h.token = text(s.call(t, "auth/long_lived_access_token", object{"client_name": "test", "lifespan": 30}))

@@ -3,7 +3,8 @@
 // the bridge what DESIGN promises to the outside, and reads what came of it over
 // Home Assistant's own interfaces, as its page does.
 //
-// One Home Assistant serves all parts of TestHomeAssistant, one after the other.
+// One Home Assistant serves all parts of TestHomeAssistant, one after the other. With
+// HATEST_SCREENSHOT=FILE.png there is only one: a picture of a device's page.
 package hatest_test
 
 import (

@@ -35,6 +35,8 @@ func (h *house) fifty() {
 	eventually(h, "all are announced", func() bool {
 		return !slices.ContainsFunc(names, func(n string) bool { return at(h.mqtt.document("espcam_"+n), "components", "rssi") == nil })
 	})
+	alone := func() bool { return len(h.ha.devices(h)) == many+1 } // with the bridge
+	eventually(h, "of the cameras before nothing is left", alone)
 	h.ha.stop(h)
 	since := h.ha.start(h)
 	var wrong []string
@@ -47,9 +49,8 @@ func (h *house) fifty() {
 		h.figure("%d cameras, %d entities: right %.1f s after Home Assistant runs", many, len(h.ha.ours(h, "espcam_cam")), took.Seconds())
 	}
 	h.showsAll(names, since)
-	var devices []object
-	if _, ok := within(patience, func() bool { devices = h.ha.devices(h); return len(devices) == many+1 }); !ok {
-		h.Errorf("there are %d devices, want the cameras and the bridge: %.2000v", len(devices), devices)
+	if !alone() {
+		h.Error("there are ghosts")
 	}
 }
 
