@@ -102,10 +102,10 @@ func newBridge(t testing.TB, binary string, broker int, cameras []string) (*prog
 // titles are the names of cameras for people: those of the example dashboard.
 var titles = map[string]string{"porch": "Front porch", "gate": "Back yard", "yard": "Old yard"}
 
-// program builds the bridge, unless ESPCAM_BRIDGE names one.
+// program builds the bridge, unless BRIDGE_PROGRAM names one.
 func buildBridge(t testing.TB) string {
 	t.Helper()
-	if b := os.Getenv("ESPCAM_BRIDGE"); b != "" {
+	if b := os.Getenv("BRIDGE_PROGRAM"); b != "" {
 		return b
 	}
 	out := filepath.Join(t.TempDir(), "espcam-bridge")
@@ -127,7 +127,6 @@ func open(t *testing.T) *house {
 	h.mqtt = observe(t, h.port)
 	h.ha = startHomeAssistant(t, h.port)
 	h.bridge, h.api = newBridge(t, buildBridge(t), h.port, []string{"porch", "gate", "yard"})
-	h.startBridge()
 	t.Cleanup(func() {
 		h.report()
 		for _, c := range h.cameras {
@@ -137,6 +136,7 @@ func open(t *testing.T) *house {
 			t.Logf("Home Assistant said:\n%s\nthe bridge said:\n%.8000s", h.ha.process.said.String(), h.bridge.said.String())
 		}
 	})
+	h.startBridge()
 	h.clip = clip(t, 40)
 	h.kinds = kinds(h.porch, h.clip)
 	for name, cfg := range h.kinds {
