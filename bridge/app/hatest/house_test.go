@@ -102,7 +102,7 @@ func newBridge(t testing.TB, binary string, broker int, cameras []string) (*prog
 // titles are the names of cameras for people: those of the example dashboard.
 var titles = map[string]string{"porch": "Front porch", "gate": "Back yard", "yard": "Old yard"}
 
-// program builds the bridge, unless BRIDGE_PROGRAM names one.
+// buildBridge builds the program, unless BRIDGE_PROGRAM names it.
 func buildBridge(t testing.TB) string {
 	t.Helper()
 	if b := os.Getenv("BRIDGE_PROGRAM"); b != "" {
