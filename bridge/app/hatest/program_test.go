@@ -45,12 +45,6 @@ func (s *said) since(n int) string {
 	return string(s.b.Bytes()[n:])
 }
 
-func (s *said) size() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Len()
-}
-
 // start runs it; the caller ends it.
 func (p *program) start(t testing.TB) {
 	t.Helper()
