@@ -32,6 +32,7 @@ export class Setting extends HTMLElement {
   /** @type {Pace<Value | null>} */ #pace;
   /** @type {Field} */ #field;
   /** @type {Camera} */ #camera;
+  /** What was known when the newest value was pushed. @type {Camera | undefined} */ #before;
   #calm = 0;
   #fault = '';
   /** The camera gave no answer: what was asked for may stay wanted. */
@@ -88,6 +89,7 @@ export class Setting extends HTMLElement {
     this.#fault = '';
     setText(this.#said, this.#words(value ?? this.usual));
     this.#show('pending');
+    this.#before = this.#camera;
     this.#pace.push(value);
   }
 
@@ -104,7 +106,8 @@ export class Setting extends HTMLElement {
     this.#unanswered = !result.ok && result.error.code === 'timeout';
     this.#fault = result.ok ? '' : result.error.message;
     this.#show(result.ok ? 'confirmed' : 'refused');
-    this.update(this.#camera);
+    // The answer may be here before the news of what holds now: until then the old value stays away.
+    if (!result.ok || this.#camera !== this.#before) this.update(this.#camera);
     if (result.ok) this.#calm = setTimeout(() => (this.#show(''), this.update(this.#camera)), praise);
   }
 

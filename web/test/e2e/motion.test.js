@@ -181,6 +181,8 @@ test('settings are changed, kept, and go back to their defaults', async (t) => {
   await setting('area').locator('input').fill('0.5');
   await page.keyboard.press('Tab');
   assert.deepEqual(await told('area'), { area: 0.005 });
+  await page.waitForFunction(() => document.querySelector('[data-setting=area]')?.dataset.mark === 'confirmed');
+  await until(async () => (await setting('area').locator('input').inputValue()) === '0.5', 'what was typed holds');
   await setting('area').locator('input').fill('');
   await page.keyboard.press('Tab');
   await until(() => moving.told.at(-1)?.motion.area === null, 'an empty field is the default');
