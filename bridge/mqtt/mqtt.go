@@ -159,7 +159,7 @@ type Client struct {
 	sweeping  bool
 	told      overview          // the bridge's figures, as published
 	parts     map[string]string // the bridge's own, like entry.parts
-	ended     map[string]int    // documents that we ended over this session, and whose end we did not hear of yet
+	ended     map[string]int    // documents that we ended over the present session, and whose end we did not hear of yet
 	errands   []errand          // for the fleet, see ask; the first is under way
 	entries   map[string]*entry
 	stories   []*story          // events that are not told to their end, the oldest first
