@@ -1,7 +1,7 @@
 # Each target is one script or one line; what a target does is in .ci/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-ha deps lint bench fuzz
+.PHONY: help run build test test-ha deps lint bench fuzz proto
 
 ARGS =
 
@@ -33,3 +33,6 @@ bench: ## measure the relay against a bare write(2), and motion; some 20 minutes
 
 fuzz: ## run every fuzz target for FUZZTIME (1m)
 	@.ci/fuzz
+
+proto: ## make plugins/pluginpb out of plugins/proto, and check that no plugin breaks (ARGS=--release: this is the state from now on)
+	@.ci/proto $(ARGS)
