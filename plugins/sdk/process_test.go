@@ -35,13 +35,14 @@ func TestMain(m *testing.M) {
 // process is a plugin that was started as the bridge starts one.
 type process struct {
 	*exec.Cmd
-	stdin  io.Closer
-	first  string // line on stdout
-	stdout *output
-	stderr *output
-	done   chan struct{}
-	broker *goplugin.GRPCBroker
-	conn   *grpc.ClientConn
+	stdin   io.Closer
+	sockets string // directory of its socket
+	first   string // line on stdout
+	stdout  *output
+	stderr  *output
+	done    chan struct{}
+	broker  *goplugin.GRPCBroker
+	conn    *grpc.ClientConn
 	pluginpb.PluginClient
 }
 
@@ -75,7 +76,9 @@ func (p *process) GRPCClient(_ context.Context, broker *goplugin.GRPCBroker, con
 // start starts this test program as a plugin of that kind and connects to it.
 func start(t *testing.T, kind string) *process {
 	t.Helper()
-	p := spawn(t, kind, "ESPCAM_PLUGIN=bridge.plugin.v1", "PLUGIN_UNIX_SOCKET_DIR="+t.TempDir(), "PLUGIN_PROTOCOL_VERSIONS=1")
+	dir := t.TempDir()
+	p := spawn(t, kind, "ESPCAM_PLUGIN=bridge.plugin.v1", "PLUGIN_UNIX_SOCKET_DIR="+dir, "PLUGIN_PROTOCOL_VERSIONS=1")
+	p.sockets = dir
 	part := strings.Split(p.first, "|")
 	if len(part) < 5 || part[0] != "1" || part[1] != "1" || part[2] != "unix" || part[4] != "grpc" {
 		t.Fatalf("handshake %q, stderr %q", p.first, p.stderr)
