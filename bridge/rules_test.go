@@ -79,11 +79,12 @@ var confined = map[string][]string{
 	"github.com/mochi-mqtt/server/v2":     {"bridge/broker"},
 	"github.com/prometheus/client_golang": {"bridge/httpapi"},
 	"github.com/spf13/cobra":              {"cmd/espcam-bridge", "cmd/fakecam"},
+	"github.com/hashicorp/go-hclog":       {"plugins/launch"}, // go-plugin wants one of its loggers
 	"github.com/hashicorp/go-plugin":      {"plugins/launch", "plugins/sdk"},
 	"go.etcd.io/bbolt":                    {"bridge/store"},
 	"gocv.io/x/gocv":                      {"motion"},
 	"golang.org/x/image":                  {"bridge/app", "bridge/fakecam", "bridge/httpapi"},
-	"golang.org/x/sys":                    {"bridge/httpapi", "bridge/watch", "cmd/espcam-bench"},
+	"golang.org/x/sys":                    {"bridge/httpapi", "bridge/watch", "cmd/espcam-bench", "plugins/launch"},
 	"golang.org/x/time":                   {"bridge/auth", "bridge/httpapi", "bridge/ingest"},
 	"google.golang.org/grpc":              {"bridge/pluginhost", "plugins/launch", "plugins/plugintest", "plugins/pluginpb", "plugins/sdk"},
 	"google.golang.org/protobuf":          {"bridge/pluginhost", "plugins/launch", "plugins/plugintest", "plugins/pluginpb", "plugins/sdk"},
