@@ -13,6 +13,7 @@ package wording
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template"
 	"unicode"
@@ -54,6 +55,9 @@ func read(source string, limit int, lines bool) (*Template, error) {
 	}
 	tmpl, err := template.New("").Funcs(functions()).Parse(source)
 	if err != nil {
+		if m := noFunction.FindStringSubmatch(err.Error()); m != nil {
+			return nil, &UnknownError{Name: m[1], Known: Functions()}
+		}
 		return nil, fmt.Errorf("is no template: %s", reason(err))
 	}
 	if err := check(tmpl); err != nil {
@@ -65,6 +69,9 @@ func read(source string, limit int, lines bool) (*Template, error) {
 	}
 	return t, nil
 }
+
+// noFunction is how text/template says it.
+var noFunction = regexp.MustCompile(`function "([^"]*)" not defined$`)
 
 // try renders the samples.
 func (t *Template) try() error {

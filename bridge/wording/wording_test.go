@@ -109,7 +109,7 @@ func TestNothingFound(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for _, tt := range []struct{ source, want string }{
 		{"{{.Camera.Name", "is no template: 1: unclosed action"},
-		{"{{nothing}}", `is no template: 1: function "nothing" not defined`},
+		{"{{nothing}}", "has nothing, which is not known: there are and, capital, eq"},
 		{"{{.Camra.Name}}", "has .Camra.Name, which is not known: there are .Camera.ID, .Camera.Name, .Event"},
 		{"{{.Camera.Nme}}", "has .Camera.Nme, which is not known"},
 		{"{{.Time.Add 5}}", "has .Time.Add, which is not known"},
