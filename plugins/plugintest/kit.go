@@ -114,6 +114,7 @@ func (k *kit) close() error {
 	if k.second != nil {
 		errs = append(errs, k.second.Close())
 	}
+	k.sweep()
 	return errors.Join(append(errs, os.RemoveAll(k.dir))...)
 }
 

@@ -158,13 +158,19 @@ func (k *kit) children(ctx context.Context) (string, error) {
 		select {
 		case <-tick.C:
 		case <-end:
-			for _, pid := range left { // only those that carry the mark of this run
-				_ = signalTo(pid, syscall.SIGKILL)
-			}
+			k.sweep()
 			return "", fmt.Errorf("%d processes are left", len(left))
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
+	}
+}
+
+// sweep ends what is left: only processes that carry the mark of this run.
+func (k *kit) sweep() {
+	left, _ := marked(k.marker)
+	for _, pid := range left {
+		_ = signalTo(pid, syscall.SIGKILL) // it may have ended by itself
 	}
 }
 
