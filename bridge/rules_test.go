@@ -83,6 +83,7 @@ var confined = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd/espcam-bridge", "cmd/fakecam"},
 	"github.com/hashicorp/go-hclog":       {"plugins/launch", "plugins/sdk"}, // go-plugin wants one of its loggers
 	"github.com/hashicorp/go-plugin":      {"plugins/launch", "plugins/sdk"},
+	"github.com/wneessen/go-mail":         {"plugins/smtp"},
 	"go.etcd.io/bbolt":                    {"bridge/store"},
 	"gocv.io/x/gocv":                      {"motion"},
 	"golang.org/x/image":                  {"bridge/app", "bridge/fakecam", "bridge/httpapi", "bridge/jpeg"},

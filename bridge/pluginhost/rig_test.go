@@ -70,14 +70,14 @@ func (f *town) rename(n int, name string) {
 func (f *town) Set(_ context.Context, id string, s bridge.Settings) (bridge.Camera, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.did = append(f.did, fmt.Sprint(id, s))
+	f.did = append(f.did, fmt.Sprint(id, " ", s))
 	return bridge.Camera{}, nil
 }
 
 func (f *town) Do(_ context.Context, id string, a bridge.Action) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.did = append(f.did, fmt.Sprint(id, a))
+	f.did = append(f.did, fmt.Sprint(id, " ", a))
 	return bridge.Errorf(bridge.CodeUnsupported, "this camera cannot %s", a.Name)
 }
 
