@@ -58,7 +58,7 @@ const (
 type Spec struct {
 	Name    string        // of the plugin, for sentences
 	Command []string      // program and arguments; a relative one is looked up in PATH
-	Dir     string        // its working directory and HOME; must exist
+	Dir     string        // its working directory and HOME; must exist, and becomes RunAs's
 	RunDir  string        // where its private directory for sockets is made; "" or too long: the temporary directory
 	Env     []string      // added to the allow-list, as NAME=value; never a secret
 	Within  time.Duration // for start and handshake; 0: 5 s
@@ -98,7 +98,7 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	}
 	dir, err := privateDir(s)
 	if err != nil {
-		return nil, fmt.Errorf("plugin %q: no directory for its sockets: %w", s.Name, err)
+		return nil, fmt.Errorf("plugin %q: no directory for its sockets: %w", s.Name, errors.Join(err, os.RemoveAll(dir)))
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	p := &Process{spec: s, ctx: life, dir: dir, log: &lines{tell: s.Line}}
@@ -122,10 +122,10 @@ func privateDir(s Spec) (string, error) {
 		parent = "" // another user cannot get through our directories
 	}
 	dir, err := os.MkdirTemp(parent, "plug")
-	if err == nil && s.RunAs != "" {
-		err = giveTo(dir, s.RunAs)
+	if err != nil || s.RunAs == "" {
+		return dir, err
 	}
-	return dir, err
+	return dir, errors.Join(giveTo(dir, s.RunAs), giveTo(s.Dir, s.RunAs))
 }
 
 func (p *Process) config() *goplugin.ClientConfig {
@@ -145,6 +145,9 @@ func (p *Process) config() *goplugin.ClientConfig {
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, sockets string) (runner.Runner, error) {
 			p.child.sockets = sockets
 			p.child.env = append(environment(p.spec), cmd.Env...)
+			if p.spec.RunAs != "" {
+				return p.child, giveTo(sockets, p.spec.RunAs)
+			}
 			return p.child, nil
 		},
 		GRPCDialOptions: []grpc.DialOption{

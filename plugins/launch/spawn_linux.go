@@ -2,6 +2,8 @@ package launch
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 
@@ -30,7 +32,13 @@ func spawnHere(cmd *exec.Cmd, s Spec) error {
 			return err
 		}
 	}
-	return startGroup(cmd, s)
+	if err := startGroup(cmd, s); err != nil {
+		return err
+	}
+	// When memory runs out a plugin is to go before the bridge. It is no fault
+	// where that cannot be said, or the process has already ended.
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", cmd.Process.Pid), []byte("500"), 0)
+	return nil
 }
 
 // await waits for the process and kills the rest of its group. That happens
