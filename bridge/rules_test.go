@@ -29,6 +29,7 @@ var layers = []struct {
 	packages []string
 }{
 	{"nouns", []string{"bridge"}},
+	{"words", []string{"bridge/wording"}},
 	{"page", []string{"web"}},
 	{"plugin wire", []string{"plugins/pluginpb"}},
 	{"plugin parts", []string{"plugins/launch", "plugins/python", "plugins/sdk"}},
@@ -46,6 +47,7 @@ var layers = []struct {
 // narrow: what these packages may import of ours, where their line is too wide.
 var narrow = map[string][]string{
 	"bridge":             nil,
+	"bridge/wording":     {"bridge"},
 	"web":                nil,
 	"bridge/fakecam":     {"bridge", "bridge/jpeg", "bridge/wire"}, // knows nothing of the bridge but the wire
 	"bridge/mqtt/fakeha": nil,                                      // knows Home Assistant's rules, not ours
@@ -81,6 +83,7 @@ var confined = map[string][]string{
 	"github.com/spf13/cobra":              {"cmd/espcam-bridge", "cmd/fakecam"},
 	"github.com/hashicorp/go-hclog":       {"plugins/launch", "plugins/sdk"}, // go-plugin wants one of its loggers
 	"github.com/hashicorp/go-plugin":      {"plugins/launch", "plugins/sdk"},
+	"github.com/wneessen/go-mail":         {"plugins/smtp"},
 	"go.etcd.io/bbolt":                    {"bridge/store"},
 	"gocv.io/x/gocv":                      {"motion"},
 	"golang.org/x/image":                  {"bridge/app", "bridge/fakecam", "bridge/httpapi", "bridge/jpeg"},
