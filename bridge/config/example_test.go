@@ -49,7 +49,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 func TestExampleHasEveryKey(t *testing.T) {
 	text := everything(readExample(t))
 	_, _, err := config.Parse("bridge.yaml", []byte(text), []string{
-		"NVR_TOKEN=a-token-of-the-recorder", "HA_PASSWORD=secret", "PORCH_KEY=wsk_abcdefghijklmnopqrstuvwxyz",
+		"NVR_TOKEN=a-token-of-the-recorder", "HA_PASSWORD=secret", "PORCH_KEY=wsk_abcdefghijklmnopqrstuvwxyz", "NTFY_TOKEN=tk_0123",
 	}, "wsk_0123456789abcdefghijklmn")
 	if err != nil {
 		t.Errorf("with every example in it:\n%v", err)
@@ -92,7 +92,7 @@ func collect(v any, path string, found map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if path == ".cameras" || strings.HasSuffix(path, ".zones") {
+			if path == ".cameras" || path == ".plugins.instances" || strings.HasSuffix(path, ".zones") {
 				collect(v[key], path+".*", found)
 				continue
 			}

@@ -101,7 +101,7 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 		return nil, fmt.Errorf("plugin %q: no directory for its sockets: %w", s.Name, errors.Join(err, os.RemoveAll(dir)))
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	p := &Process{spec: s, ctx: life, dir: dir, log: &lines{tell: s.Line}}
+	p := &Process{spec: s, ctx: life, dir: dir, log: &lines{tell: s.Line, hurry: make(chan struct{})}}
 	p.child = newChild(s, p.log, end)
 	p.client = goplugin.NewClient(p.config())
 	if err := p.connect(ctx); err != nil {

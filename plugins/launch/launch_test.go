@@ -214,6 +214,21 @@ func TestACrashIsNoticedWhateverHoldsItsPipes(t *testing.T) {
 	}
 }
 
+func TestAPluginThatShoutsIsReadAtLeisure(t *testing.T) {
+	s := spec(t, "shouts")
+	var heard atomic.Int32
+	s.Line = func(Line) { heard.Add(1) }
+	p := start(t, s)
+	<-p.Done()
+	lines := p.Lines()
+	if len(lines) != keptLines || lines[keptLines-1] != "INFO the end" || p.Exit() != "exit status 4" {
+		t.Errorf("%d lines are kept, the last are %q", len(lines), lines[max(0, len(lines)-2):])
+	}
+	if n := heard.Load(); n < 2000 || n > 40000 {
+		t.Errorf("%d lines were read in a second", n)
+	}
+}
+
 func scan(text, format string, to *int) bool {
 	_, err := fmt.Sscanf(text, format, to)
 	return err == nil
