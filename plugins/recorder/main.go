@@ -121,8 +121,9 @@ func (s *settings) end(ctx context.Context, watching *sync.WaitGroup) {
 }
 
 const (
-	lookAgain = 10 * time.Second // for other cameras
-	joinAgain = 2 * time.Second  // when a camera's frames ended
+	lookAgain   = 10 * time.Second // for other cameras
+	joinAgain   = 2 * time.Second  // when a camera's frames ended; doubling
+	longestWait = time.Minute
 )
 
 // wait returns after d, or when ctx ends.
@@ -138,17 +139,21 @@ func wait(ctx context.Context, d time.Duration) {
 func (s *settings) watch(ctx context.Context, id string, stop context.CancelCauseFunc) {
 	c := s.camera(id)
 	defer c.stop(ctx, s, false)
-	for ; ctx.Err() == nil; wait(ctx, joinAgain) {
+	for again := joinAgain; ctx.Err() == nil; again = min(2*again, longestWait) {
 		for f, err := range sdk.Host(ctx).Frames(ctx, sdk.FramesOptions{Camera: id, MaxFPS: s.MaxFPS, Every: true}) {
 			switch {
 			case errors.Is(err, sdk.ErrDenied):
 				stop(err)
-			case err != nil:
+			case err != nil && again < longestWait: // the bridge lets in so many a second
 				sdk.Log(ctx).Debug("no frames now", "camera", id, "err", err)
+			case err != nil:
+				sdk.Log(ctx).Warn("no frames", "camera", id, "err", err)
 			default:
+				again = joinAgain
 				c.add(ctx, s, f)
 			}
 		}
+		wait(ctx, again)
 	}
 }
 
