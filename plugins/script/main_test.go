@@ -266,9 +266,9 @@ func zombie(pid int) bool {
 
 func TestTimeLimitKillsTheGroup(t *testing.T) {
 	b := newBench(t, "sleep 1000 & echo $! > child; wait")
-	b.Timeout = 300 * time.Millisecond
+	b.Timeout = 1500 * time.Millisecond
 	_, err := notify(b.ctx, b.settings, alert())
-	if err == nil || err.Error() != "the program did not end within 300ms and was killed" {
+	if err == nil || err.Error() != "the program did not end within 1.5s and was killed" {
 		t.Error(err)
 	}
 	gone(t, b.read(t, "child"))
@@ -312,7 +312,7 @@ done`)
 		t.Error(err)
 	}
 	a.Text, b.Timeout = "hang", 300*time.Millisecond
-	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program did not answer within 300ms and was killed" {
+	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program did not answer within 1.5s and was killed" {
 		t.Error(err)
 	}
 	a.Text, b.Timeout = "go on", 10*time.Second
