@@ -17,7 +17,7 @@ import (
 
 // newPlugins makes what runs the plugins and what tells people through them. It
 // comes after the watch and the journal and before MQTT, which tells of plugins.
-func (a *App) newPlugins(level slog.Leveler) (err error) {
+func (a *App) newPlugins(level *slog.LevelVar) (err error) {
 	cfg := pluginhost.Config{Dir: a.cfg.Plugins.Dir, DataDir: a.cfg.Data}
 	var names []string
 	for _, i := range a.cfg.Plugins.Instances {
@@ -27,16 +27,18 @@ func (a *App) newPlugins(level slog.Leveler) (err error) {
 			Cameras: i.Cameras, Memory: i.Memory, Dev: i.Dev, RunAs: i.RunAs, Source: short(i.Source),
 		})
 	}
-	a.plugins, err = pluginhost.New(cfg, pluginhost.Deps{
+	deps := pluginhost.Deps{
 		Cameras:     a.fleet,
 		Hub:         a.hub,
 		Events:      a.watch.Digest,
 		AddDetector: a.watch.AddDetector,
 		Store:       a.store,
 		Log:         a.log,
-		Level:       level,
-	})
-	if err != nil {
+	}
+	if level != nil {
+		deps.Level = level
+	}
+	if a.plugins, err = pluginhost.New(cfg, deps); err != nil {
 		return err
 	}
 	a.alerts, err = alert.New(alert.Config{Routes: routes(a.cfg.Alerts), Instances: names}, alert.Deps{

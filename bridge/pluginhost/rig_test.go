@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package pluginhost
 
@@ -87,16 +87,22 @@ type board struct {
 	said []string
 }
 
-func (b *board) PublishState(instance, name, value string) { b.say("state", instance, name, value) }
-
-func (b *board) PublishEvent(instance, name string, payload []byte) {
-	b.say("event", instance, name, string(payload))
+func (b *board) SetState(instance, name, value string) error {
+	return b.say("state", instance, name, value)
 }
 
-func (b *board) say(parts ...string) {
+func (b *board) Publish(instance, name string, payload []byte) error {
+	return b.say("event", instance, name, string(payload))
+}
+
+func (b *board) say(parts ...string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.said = append(b.said, strings.Join(parts, " "))
+	if len(b.said) == 3 && parts[0] == "event" {
+		return bridge.Errorf(bridge.CodeUnavailable, "there is no broker")
+	}
+	return nil
 }
 
 // text is a buffer that many may write.
