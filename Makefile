@@ -9,10 +9,10 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-7s %s\n' "$$target" "$$text"; done
 
 run: ## build and run the demo: four simulated cameras, a page, MQTT; needs only Go
-	@.ci/build cmd/espcam-bridge
+	@.ci/build cmd/espcam-bridge plugins
 	@exec bin/espcam-bridge demo $(ARGS)
 
-build: ## build all programs into bin/; with OpenCV where it is installed (OPENCV=no: without)
+build: ## build all programs into bin/, plugins into bin/plugins/; with OpenCV where it is installed (OPENCV=no: without)
 	@.ci/build
 
 test: ## install what the tests need, then run all of them: lint, Go with -race (with and without OpenCV), the page in a browser, a real Home Assistant

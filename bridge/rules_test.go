@@ -79,12 +79,14 @@ var confined = map[string][]string{
 	"github.com/mochi-mqtt/server/v2":     {"bridge/broker"},
 	"github.com/prometheus/client_golang": {"bridge/httpapi"},
 	"github.com/spf13/cobra":              {"cmd/espcam-bridge", "cmd/fakecam"},
+	"github.com/hashicorp/go-hclog":       {"plugins/launch", "plugins/sdk"}, // go-plugin wants one of its loggers
 	"github.com/hashicorp/go-plugin":      {"plugins/launch", "plugins/sdk"},
+	"github.com/wneessen/go-mail":         {"plugins/smtp"},
 	"go.etcd.io/bbolt":                    {"bridge/store"},
 	"gocv.io/x/gocv":                      {"motion"},
-	"golang.org/x/image":                  {"bridge/app", "bridge/fakecam", "bridge/httpapi"},
-	"golang.org/x/sys":                    {"bridge/httpapi", "bridge/watch", "cmd/espcam-bench"},
-	"golang.org/x/time":                   {"bridge/auth", "bridge/httpapi", "bridge/ingest"},
+	"golang.org/x/image":                  {"bridge/app", "bridge/fakecam", "bridge/httpapi", "bridge/jpeg"},
+	"golang.org/x/sys":                    {"bridge/httpapi", "bridge/watch", "cmd/espcam-bench", "plugins/launch", "plugins/sdk"},
+	"golang.org/x/time":                   {"bridge/auth", "bridge/httpapi", "bridge/ingest", "bridge/pluginhost"},
 	"google.golang.org/grpc":              {"bridge/pluginhost", "plugins/launch", "plugins/plugintest", "plugins/pluginpb", "plugins/sdk"},
 	"google.golang.org/protobuf":          {"bridge/pluginhost", "plugins/launch", "plugins/plugintest", "plugins/pluginpb", "plugins/sdk"},
 	"gopkg.in/yaml.v3":                    {"bridge/config", "bridge/pluginhost/folder"},
@@ -145,7 +147,8 @@ func (p pack) code() []source {
 	return slices.DeleteFunc(slices.Clone(p.files), func(f source) bool { return f.test })
 }
 
-func (p pack) program() bool { return strings.HasPrefix(p.path, "cmd/") }
+// program reports whether a process begins in the package: with sdk.Main a plugin's does.
+func (p pack) program() bool { return strings.HasPrefix(p.path, "cmd/") || p.path == "plugins/sdk" }
 
 func (p pack) at(n ast.Node) string {
 	pos := p.fset.Position(n.Pos())

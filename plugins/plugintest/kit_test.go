@@ -1,0 +1,65 @@
+package plugintest
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// check tries the twin with that fault, with fewer repetitions than for others.
+func check(t *testing.T, fault int) Report {
+	t.Helper()
+	report, err := Check(t.Context(), Target{
+		Command: []string{os.Args[0]}, Env: []string{fmt.Sprintf("%s=%d", faultKey, fault)},
+		restarts: 2, events: 150,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// TestEachPointNotices: the plugin without a fault passes everything; one with
+// the fault of a point fails that and no other.
+func TestEachPointNotices(t *testing.T) {
+	for fault := range len(points()) + 1 {
+		t.Run(fmt.Sprint(fault), func(t *testing.T) {
+			t.Parallel()
+			report := check(t, fault)
+			if len(report.Points) != 22 {
+				t.Errorf("%d points", len(report.Points))
+			}
+			for n, p := range report.Points {
+				want := Pass
+				if p.Point == fault {
+					want = Fail
+				}
+				if p.State != want || p.Point != n+1 {
+					t.Errorf("%d %s: %s, want %s: %s", p.Point, p.Name, p.State, want, p.Detail)
+				}
+				if p.State == Fail {
+					t.Logf("%d %s: %s", p.Point, p.Name, p.Detail)
+				}
+			}
+			want := Silver
+			if fault > lastBronze {
+				want = Bronze
+			} else if fault > 0 {
+				want = ""
+			}
+			if report.Tier != want {
+				t.Errorf("tier %q, want %q", report.Tier, want)
+			}
+			if testing.Verbose() {
+				t.Log("\n" + report.Table())
+			}
+		})
+	}
+}
+
+func TestNothingToTry(t *testing.T) {
+	if _, err := Check(t.Context(), Target{Dir: t.TempDir()}, nil); err == nil || !strings.Contains(err.Error(), "not one") {
+		t.Error(err)
+	}
+}
