@@ -646,7 +646,7 @@ class _Plugin:
 
     def Configure(self, request, context):
         redact.add(request.secrets.values())
-        given = _json.loads(request.settings_json or "{}")
+        given = _json.loads(request.settings_json or "{}") or {}
         if not isinstance(given, dict):
             return pb.ConfigureResponse(problems=[pb.Problem(message="the settings are no JSON object")])
         values, problems = _decode(self.settings, given, dict(request.secrets))

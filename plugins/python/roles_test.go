@@ -73,7 +73,7 @@ func TestSettings(t *testing.T) {
 		`{"topic":"a","loud":"yes"}`:      "loud must be true or false",
 		`{"topic":"a","scale":"big"}`:     "scale must be a number",
 		`{"topic":"refused"}`:             "topic this topic is taken; choose another",
-		`[]`:                              " the settings are no JSON object",
+		`[1]`:                             " the settings are no JSON object",
 	} {
 		problems := d.configure(settings, 0)
 		if len(problems) != 1 || problems[0].GetField()+" "+problems[0].GetMessage() != want {
