@@ -22,7 +22,12 @@ WEIGHTS = "frozen_inference_graph.pb"
 SHA256 = "7a23982e5825c809853351c9c3e7f7dc05891513ad79b4eded4eea93198cc47a"
 
 SETTINGS = {
-    "threshold": {"default": 0.5, "min": 0.05, "max": 0.99, "help": "Score from which something is a person; less finds more, also wrong ones."},
+    "threshold": {
+        "default": 0.5,
+        "min": 0.05,
+        "max": 0.99,
+        "help": "Score from which something is a person; less finds more, also wrong ones.",
+    },
     "zoom": {"default": True, "help": "Look closer at where something moves: finds people far away, for twice the time."},
     "model": {"file_only": True, "help": "Path of the weights, instead of fetching them once from PyPI."},
 }

@@ -32,10 +32,12 @@ func conforms(t *testing.T, target plugintest.Target) {
 }
 
 func TestConformanceOfSmallest(t *testing.T) {
+	t.Parallel()
 	conforms(t, plugintest.Target{Command: install(t, "testdata/smallest.py")})
 }
 
 func TestConformanceOfApprise(t *testing.T) {
+	t.Parallel()
 	conforms(t, plugintest.Target{
 		Command: install(t, "../apprise/main.py"),
 		URLs:    map[string]string{"urls": "json://{host}/hook"},
@@ -43,8 +45,14 @@ func TestConformanceOfApprise(t *testing.T) {
 }
 
 func TestConformanceOfPerson(t *testing.T) {
+	t.Parallel()
+	picture, err := os.ReadFile("../person/testdata/person.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
 	conforms(t, plugintest.Target{
-		Command: install(t, "../person/main.py"),
-		Bad:     map[string]any{"threshold": 7, "model": "/no/such/file"},
+		Command:  install(t, "../person/main.py"),
+		Pictures: [][]byte{picture},
+		Bad:      map[string]any{"threshold": 7, "model": "/no/such/file"},
 	})
 }

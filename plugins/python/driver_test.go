@@ -67,7 +67,7 @@ func start(t *testing.T, file string) *driver {
 	d.cmd = exec.Command(interpreter(t), path)
 	d.cmd.Dir = d.data
 	d.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + d.data, "PYTHONPATH=" + sdk, "PYTHONDONTWRITEBYTECODE=1",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + d.data, "PYTHONPATH=" + sdk, "PYTHONDONTWRITEBYTECODE=1", "PYTHONFAULTHANDLER=1",
 		"ESPCAM_PLUGIN=bridge.plugin.v1", "PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_UNIX_SOCKET_DIR=" + sockets(t),
 	}
 	d.run()

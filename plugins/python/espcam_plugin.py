@@ -40,10 +40,12 @@ import urllib.parse
 import urllib.request
 from concurrent import futures
 
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # read when grpc is imported
+# Read when grpc is imported. Children that are started are programs, which need no gRPC.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 import grpc  # noqa: E402
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory  # noqa: E402
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: E402
 
 SDK_VERSION = "1.0.0"
 API_MAJOR, API_MINOR = 1, 0  # of plugin.proto
@@ -477,10 +479,7 @@ def _meant(name, known):
 
 def _decode(settings, given, secrets):
     """Returns what Configure brought as values, and its problems as (field, sentence)."""
-    problems = [
-        (name, "is not a setting of this plugin" + _meant(name, settings))
-        for name in sorted({*given, *secrets} - set(settings))
-    ]
+    problems = [(name, "is not a setting of this plugin" + _meant(name, settings)) for name in sorted({*given, *secrets} - set(settings))]
     values = {}
     for name, setting in settings.items():
         try:
@@ -949,6 +948,8 @@ def run(name, version, settings=None, summary="", permissions=()):
 def _tell_a_person():
     """The plugin was started by hand."""
     if sys.argv[1:] == ["--describe"]:
+        from google.protobuf import json_format
+
         print(json_format.MessageToJson(_plugin.description, preserving_proto_field_name=True))
         sys.exit()
     sys.exit(
