@@ -35,6 +35,7 @@ type driver struct {
 	conn   *grpc.ClientConn
 	ended  chan struct{}
 	data   string
+	host   uint32 // under which id it is served a bridge; 0: none
 
 	pluginpb.PluginClient
 	pluginpb.NotifierClient
@@ -145,10 +146,10 @@ func bounded(ctx context.Context, method string, request, answer any, conn *grpc
 	return invoke(ctx, method, request, answer, conn, opts...)
 }
 
-// await polls until the condition holds or 10 s are over.
+// await polls until the condition holds or 30 s are over.
 func (d *driver) await(what string, holds func() bool) {
 	d.t.Helper()
-	for limit := time.Now().Add(10 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for limit := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		select {
 		case <-d.ended:
 			if holds() {
@@ -158,7 +159,7 @@ func (d *driver) await(what string, holds func() bool) {
 		default:
 		}
 		if time.Now().After(limit) {
-			d.t.Fatalf("no %s within 10 s:\n%s", what, d.stderr.String())
+			d.t.Fatalf("no %s within 30 s:\n%s", what, d.stderr.String())
 		}
 	}
 }
@@ -169,7 +170,7 @@ func (d *driver) ends() time.Duration {
 	from := time.Now()
 	select {
 	case <-d.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		d.t.Fatalf("it runs on:\n%s", d.stderr.String())
 	}
 	return time.Since(from)
@@ -188,7 +189,7 @@ func (d *driver) configure(settings string, host uint32) []*pluginpb.Problem {
 	return answer.GetProblems()
 }
 
-const secret = "tk_s3cret/ä?"
+const secret = `tk_s3cret/"ä?`
 
 // ready starts the plugin with all roles and configures it.
 func ready(t *testing.T) *driver {

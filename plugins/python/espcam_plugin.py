@@ -109,15 +109,29 @@ class _Redactor:
     def add(self, secrets):
         forms = set(self.forms)
         for secret in secrets:
-            for part in {secret, *(p for p in re.split(r"[\s,]+", secret) if len(p) >= 8)}:
+            for part in _parts(secret):
                 quoted = urllib.parse.quote(part, safe=""), urllib.parse.quote(part), urllib.parse.quote_plus(part)
-                forms |= {part, *quoted, _json.dumps(part)[1:-1], repr(part)[1:-1]}
+                escaped = _json.dumps(part), _json.dumps(part, ensure_ascii=False), repr(part)
+                forms |= {part, urllib.parse.unquote(part), *quoted, *(e[1:-1] for e in escaped)}
         self.forms = sorted((f for f in forms if len(f) >= 4), key=len, reverse=True)
 
     def __call__(self, text):
         for form in self.forms:
             text = text.replace(form, HIDDEN)
         return text
+
+
+def _parts(secret):
+    """A secret, its words, and what may be secret by itself in those that are addresses."""
+    yield secret
+    for word in re.split(r"[\s,]+", secret):
+        if len(word) >= 8:
+            yield word
+        scheme, _, rest = word.rpartition("://")
+        if scheme:
+            user, _, place = rest.rpartition("@")
+            path = place.partition("/")[2]
+            yield from (p for p in re.split(r"[:/?&=]", f"{user}/{path}") if len(p) >= 6)
 
 
 class _Stderr:

@@ -62,7 +62,7 @@ func (d *driver) hand(settings map[string]any, secrets map[string]string) []*plu
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	answer, err := d.Configure(d.t.Context(), &pluginpb.ConfigureRequest{SettingsJson: text, Secrets: secrets, DataDir: d.data})
+	answer, err := d.Configure(d.t.Context(), &pluginpb.ConfigureRequest{SettingsJson: text, Secrets: secrets, DataDir: d.data, HostBrokerId: d.host})
 	if err != nil {
 		d.t.Fatalf("Configure: %v\n%s", err, d.stderr.String())
 	}
@@ -74,6 +74,9 @@ func TestApprise(t *testing.T) {
 	server := newUpstream(t)
 	address := strings.TrimPrefix(server.URL, "http://")
 	d := start(t, "../apprise/main.py")
+	host := newBridge() // which wants the log down to debug
+	d.serve(3, host)
+	d.host = 3
 	if problems := d.hand(nil, map[string]string{"urls": "nothing://at-all-s3cret"}); len(problems) != 1 || problems[0].GetField() != "urls" {
 		t.Errorf("an address that apprise does not know: %v", problems)
 	}
@@ -99,6 +102,12 @@ func TestApprise(t *testing.T) {
 	if bodies := server.posted("/garden"); !slices.ContainsFunc(bodies, func(b []byte) bool { return slices.Equal(b, alert.GetEvent().GetJpeg()) }) {
 		t.Errorf("ntfy got no picture: %q", bodies)
 	}
+	<-host.watched
+	server.Close()
+	if receipt, err := d.Notify(t.Context(), alert); err != nil || receipt.GetOutcome() != pluginpb.Outcome_OUTCOME_RETRY {
+		t.Errorf("no server: %v, %v", receipt, err)
+	}
+	d.await("apprise's log", func() bool { return strings.Contains(d.stderr.String(), `"level": "debug", "msg": "Socket Exception`) })
 	if strings.Contains(d.stderr.String(), "s3cret") {
 		t.Error("the address is in the log:", d.stderr.String())
 	}
