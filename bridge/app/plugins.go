@@ -165,3 +165,14 @@ func (a *App) alertFigures() []httpapi.AlertFigures {
 	}
 	return out
 }
+
+func (a *App) pluginFigures() []httpapi.PluginFigures {
+	var out []httpapi.PluginFigures
+	for _, s := range a.plugins.Stats() {
+		out = append(out, httpapi.PluginFigures{
+			Plugin: s.Instance, Entered: s.Entered, Exits: s.Exits, Calls: s.Calls, Failures: s.Failures,
+			Refused: s.Refused, Dropped: s.SinkDropped, Lines: s.LinesLost,
+		})
+	}
+	return out
+}
