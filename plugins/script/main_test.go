@@ -266,9 +266,9 @@ func zombie(pid int) bool {
 
 func TestTimeLimitKillsTheGroup(t *testing.T) {
 	b := newBench(t, "sleep 1000 & echo $! > child; wait")
-	b.Timeout = 300 * time.Millisecond
+	b.Timeout = 1500 * time.Millisecond
 	_, err := notify(b.ctx, b.settings, alert())
-	if err == nil || err.Error() != "the program did not end within 300ms and was killed" {
+	if err == nil || err.Error() != "the program did not end within 1.5s and was killed" {
 		t.Error(err)
 	}
 	gone(t, b.read(t, "child"))
@@ -311,8 +311,8 @@ done`)
 	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program ended instead of an answer" {
 		t.Error(err)
 	}
-	a.Text, b.Timeout = "hang", 300*time.Millisecond
-	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program did not answer within 300ms and was killed" {
+	a.Text, b.Timeout = "hang", 1500*time.Millisecond
+	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program did not answer within 1.5s and was killed" {
 		t.Error(err)
 	}
 	a.Text, b.Timeout = "go on", 10*time.Second
