@@ -55,10 +55,10 @@ func (a *App) newMQTT(o Options) (*mqtt.Client, error) {
 		restart = a.restart
 	}
 	return mqtt.New(cfg, mqtt.Deps{
-		Fleet:   a.fleet,
-		Refused: func(n bridge.Notice) { a.api.Notify(n) }, // made after us
-		Motion:  digest{a.watch},
-
+		Fleet:       a.fleet,
+		Refused:     func(n bridge.Notice) { a.api.Notify(n) }, // made after us
+		Motion:      digest{a.watch},
+		Plugins:     a.pluginsOnMQTT(),
 		Pictures:    a.hub,
 		Store:       texts,
 		Log:         a.log,

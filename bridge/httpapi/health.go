@@ -100,7 +100,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) error 
 			out.Degraded, out.Events = true, err.Error()
 		}
 	}
-	if s.deps.Plugins != nil {
+	if s.deps.Plugins != nil && len(s.deps.Plugins.List()) > 0 {
 		out.Plugins = "ok"
 		if why := s.pluginTrouble(); why != "" {
 			out.Degraded, out.Plugins = true, why

@@ -222,12 +222,12 @@ func TestAPluginThatShouts(t *testing.T) {
 
 func TestAPluginThatCannotBeCheckedButWorks(t *testing.T) {
 	r := newRig(t)
-	r.timing.healthCall = 20 * time.Millisecond
-	r.timing.health = 60 * time.Millisecond
+	r.timing.healthCall = 50 * time.Millisecond
+	r.timing.health = 300 * time.Millisecond
 	r.install("roles=notifier", "nocheck=1")
 	r.start()
 	r.reaches(bridge.PluginReady)
-	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(5 * r.timing.health); time.Now().Before(end); {
 		if _, err := r.tell("hello"); err != nil {
 			t.Fatal(err)
 		}
