@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package pluginhost
 
@@ -33,6 +33,12 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv(launch.CookieKey) == launch.CookieValue {
 		behave(os.Args[1:])
+		return
+	}
+	if arg := os.Getenv(apart); arg != "" {
+		if err := hostApart(arg); err != nil {
+			panic(err)
+		}
 		return
 	}
 	goleak.VerifyTestMain(m)

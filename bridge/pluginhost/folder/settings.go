@@ -254,8 +254,13 @@ func boolean(f bridge.PluginField, v any) (any, error) {
 func duration(f bridge.PluginField, v any) (any, error) {
 	s, ok := v.(string)
 	d, err := time.ParseDuration(s)
-	if !ok || err != nil || d < 0 {
-		return nil, fmt.Errorf("must be a duration with a unit, such as 30s, 5m or 1h30m%s", shown(f, v))
+	limited := f.Min != 0 || f.Max != 0
+	if !ok || err != nil || d < 0 || limited && (d.Seconds() < f.Min || d.Seconds() > f.Max) {
+		kind := "with a unit, such as 30s, 5m or 1h30m"
+		if limited {
+			kind = fmt.Sprintf("from %v to %v", time.Duration(f.Min*1e9), time.Duration(f.Max*1e9))
+		}
+		return nil, fmt.Errorf("must be a duration %s%s", kind, shown(f, v))
 	}
 	return s, nil
 }

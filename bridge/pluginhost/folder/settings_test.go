@@ -22,6 +22,7 @@ func fields() []bridge.PluginField {
 		{Name: "tags", Type: "strings"},
 		{Name: "headers", Type: "map", Secret: true},
 		{Name: "timeout", Type: "duration"},
+		{Name: "every", Type: "duration", Min: 1, Max: 3600},
 		{Name: "command", Type: "strings", FileOnly: true},
 	}
 }
@@ -51,7 +52,7 @@ func TestCheckProblems(t *testing.T) {
 		v    any
 		want string
 	}{
-		"unknown":            {"tokn", "x", "tokn: is not a setting of this plugin, which has topic, token, level, priority, ratio, tls, tags, headers, timeout, command; did you mean token?"},
+		"unknown":            {"tokn", "x", "tokn: is not a setting of this plugin, which has topic, token, level, priority, ratio, tls, tags, headers, timeout, every, command; did you mean token?"},
 		"far from all":       {"elephant", "x", "elephant: is not a setting of this plugin, which has"},
 		"required":           {"topic", nil, "topic: is required: Where to send to, such as porch"},
 		"empty":              {"topic", "", "topic: is required: Where to send to"},
@@ -69,6 +70,7 @@ func TestCheckProblems(t *testing.T) {
 		"entry":              {"tags", []any{"a", 2}, "tags: entry 2 must be text, not 2"},
 		"no map":             {"headers", []any{}, "headers: must be a map of texts"},
 		"no unit":            {"timeout", 30, "timeout: must be a duration with a unit, such as 30s, 5m or 1h30m, not 30"},
+		"too short":          {"every", "10ms", "every: must be a duration from 1s to 1h0m0s, not 10ms"},
 		"negative":           {"timeout", "-1s", "timeout: must be a duration"},
 		"secret of bad type": {"token", 123456, "token: must be text: put it into quotes"},
 	}
