@@ -39,6 +39,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent import futures
+from http.client import HTTPException
 
 # Read when grpc is imported. Children that are started are programs, which need no gRPC.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -247,10 +248,13 @@ def http(method, url, body=None, json=None, headers=None, timeout=10.0):
         request = urllib.request.Request(url, body, _wire_headers(given), method=method)
         timeout = max(0.1, min(timeout, getattr(_call, "until", time.monotonic() + timeout) - time.monotonic()))
         with urllib.request.build_opener(_SameHost).open(request, timeout=timeout) as answer:
-            return answer.read(LIMIT)
+            got = answer.read(LIMIT)
+            if answer.length and len(got) < LIMIT:
+                raise Retry(f"{where}: the answer broke off")
+            return got
     except urllib.error.HTTPError as err:
         raise _refusal(where, err) from None
-    except (OSError, urllib.error.URLError) as err:
+    except (OSError, HTTPException) as err:
         raise Retry(redact(f"{where}: {getattr(err, 'reason', err)}")) from None
     except ValueError as err:
         raise Reject(redact(f"{where}: {err}")) from None
