@@ -31,6 +31,22 @@ func pictureOf(f bridge.Frame) (*pluginpb.Picture, error) {
 	}, nil
 }
 
+// statusOf is an error of the bridge on the wire.
+func statusOf(err error) error {
+	code := codes.Internal
+	switch bridge.CodeOf(err) {
+	case "":
+		return nil
+	case bridge.CodeInvalid:
+		code = codes.InvalidArgument
+	case bridge.CodeTooLarge, bridge.CodeRateLimited:
+		code = codes.ResourceExhausted
+	case bridge.CodeUnavailable:
+		code = codes.Unavailable
+	}
+	return status.Error(code, err.Error())
+}
+
 // millis is t on the wire; 0 for the zero time.
 func millis(t time.Time) int64 {
 	if t.IsZero() {

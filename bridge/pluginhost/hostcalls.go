@@ -271,9 +271,9 @@ func (h *hostCalls) Publish(ctx context.Context, r *pluginpb.PublishRequest) (*p
 		return nil, status.Errorf(codes.InvalidArgument, "publish takes a name of [a-z0-9_-]{1,32} and up to %d KiB", maxPayload>>10)
 	}
 	if p := h.l.host.deps.Publisher; p != nil {
-		p.PublishEvent(h.l.cfg.Name, r.Name, []byte(h.l.secrets.clean(string(r.Payload))))
+		err = p.Publish(h.l.cfg.Name, r.Name, []byte(h.l.secrets.clean(string(r.Payload))))
 	}
-	return &pluginpb.PublishResponse{}, nil
+	return &pluginpb.PublishResponse{}, statusOf(err)
 }
 
 func (h *hostCalls) SetState(ctx context.Context, r *pluginpb.SetStateRequest) (*pluginpb.SetStateResponse, error) {
@@ -290,9 +290,9 @@ func (h *hostCalls) SetState(ctx context.Context, r *pluginpb.SetStateRequest) (
 		return nil, status.Errorf(codes.ResourceExhausted, "more than %d states: set one to \"\" to remove it", maxStates)
 	}
 	if p := h.l.host.deps.Publisher; p != nil {
-		p.PublishState(h.l.cfg.Name, r.Name, value)
+		err = p.SetState(h.l.cfg.Name, r.Name, value)
 	}
-	return &pluginpb.SetStateResponse{}, nil
+	return &pluginpb.SetStateResponse{}, statusOf(err)
 }
 
 // setValue keeps a state; "" removes it. It reports whether there was room.

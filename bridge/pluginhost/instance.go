@@ -77,7 +77,7 @@ func (i *instance) run(ctx context.Context, runDir string) {
 		if !i.wanted() {
 			i.sink.forget()
 			i.enter(bridge.PluginDisabled, "", time.Time{})
-			i.rest(ctx, 0, false)
+			i.idle(ctx)
 			continue
 		}
 		err := i.live(ctx)
@@ -156,6 +156,16 @@ func (i *instance) rest(ctx context.Context, wait time.Duration, files bool) {
 				return
 			}
 		}
+	}
+}
+
+// idle waits while the instance is switched off.
+func (i *instance) idle(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-i.poke:
+	case c := <-i.requests:
+		c.reply <- i.accept(c)
 	}
 }
 

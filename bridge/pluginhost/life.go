@@ -258,11 +258,22 @@ func (l *life) configure(ctx context.Context, settings map[string]any) (restart 
 
 // lost is a call that failed: how the process ended says more than the call.
 func (l *life) lost(what string, err error) error {
+	if l.ended() {
+		return l.crashed()
+	}
+	return fmt.Errorf("%s: %s", what, status.Convert(err).Message())
+}
+
+// ended reports whether the process has ended. A call notices that first, so this
+// waits a moment.
+func (l *life) ended() bool {
+	timer := time.NewTimer(100 * time.Millisecond)
+	defer timer.Stop()
 	select {
 	case <-l.process.Done():
-		return l.crashed()
-	case <-time.After(50 * time.Millisecond): // the call notices first
-		return fmt.Errorf("%s: %s", what, status.Convert(err).Message())
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -110,13 +110,11 @@ func (l *life) says(message, otherwise string) error {
 func (l *life) failedNotify(err error) error {
 	l.counts.failures.Add(1)
 	why := status.Convert(err).Message()
-	select {
-	case <-l.process.Done():
-		return bridge.Errorf(bridge.CodeUnavailable, "plugin %s ended while it sent the alert: %s", l.cfg.Name, l.process.Exit())
-	default:
-	}
 	switch status.Code(err) {
 	case codes.Unavailable, codes.Canceled:
+		if l.ended() {
+			return bridge.Errorf(bridge.CodeUnavailable, "plugin %s ended while it sent the alert: %s", l.cfg.Name, l.process.Exit())
+		}
 		return bridge.Errorf(bridge.CodeUnavailable, "plugin %s was lost while it sent the alert: %s", l.cfg.Name, why)
 	case codes.DeadlineExceeded:
 		return &bridge.RetryError{Err: l.says("", fmt.Sprintf("no answer within %v", l.host.timing.notify))}

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package pluginhost
 
@@ -32,10 +32,30 @@ import (
 // arguments are name=value: how it behaves.
 func TestMain(m *testing.M) {
 	if os.Getenv(launch.CookieKey) == launch.CookieValue {
+		endAtOnce()
 		behave(os.Args[1:])
 		return
 	}
+	if arg := os.Getenv(apart); arg != "" {
+		if err := hostApart(arg); err != nil {
+			panic(err)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// endAtOnce keeps the race detector from waiting a second at each end of a plugin.
+func endAtOnce() {
+	const setting = "GORACE"
+	if !raceDetector || os.Getenv(setting) != "" {
+		return
+	}
+	program, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(program, os.Args, append(os.Environ(), setting+"=atexit_sleep_ms=0"))
+	}
+	panic(err)
 }
 
 // trick is how the test plugin behaves.

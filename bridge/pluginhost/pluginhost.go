@@ -61,12 +61,13 @@ type Cameras interface {
 	Do(ctx context.Context, id string, a bridge.Action) error
 }
 
-// Publisher puts what plugins say on MQTT. Its methods do not wait.
+// Publisher puts what plugins say on MQTT. Its methods do not wait; an error, such
+// as that nobody is connected, is told to the plugin.
 type Publisher interface {
-	// PublishState tells a value that is kept; see Host.States for all of them.
-	PublishState(instance, name, value string)
-	// PublishEvent tells a message that is not kept.
-	PublishEvent(instance, name string, payload []byte)
+	// Publish sends a message that is not kept.
+	Publish(instance, name string, payload []byte) error
+	// SetState sends a value that is kept, "" to remove it; Host.States has all.
+	SetState(instance, name, value string) error
 }
 
 // Deps are what a Host stands on. Publisher, Events and AddDetector may be nil.
@@ -145,6 +146,7 @@ func (h *Host) Run(ctx context.Context) error {
 	for _, i := range h.instances {
 		all.Go(func() { i.run(ctx, run) })
 	}
+	<-ctx.Done()
 	all.Wait()
 	return os.RemoveAll(run)
 }

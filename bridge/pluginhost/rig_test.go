@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package pluginhost
 
@@ -70,14 +70,14 @@ func (f *town) rename(n int, name string) {
 func (f *town) Set(_ context.Context, id string, s bridge.Settings) (bridge.Camera, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.did = append(f.did, fmt.Sprint(id, s))
+	f.did = append(f.did, fmt.Sprint(id, " ", s))
 	return bridge.Camera{}, nil
 }
 
 func (f *town) Do(_ context.Context, id string, a bridge.Action) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.did = append(f.did, fmt.Sprint(id, a))
+	f.did = append(f.did, fmt.Sprint(id, " ", a))
 	return bridge.Errorf(bridge.CodeUnsupported, "this camera cannot %s", a.Name)
 }
 
@@ -87,16 +87,22 @@ type board struct {
 	said []string
 }
 
-func (b *board) PublishState(instance, name, value string) { b.say("state", instance, name, value) }
-
-func (b *board) PublishEvent(instance, name string, payload []byte) {
-	b.say("event", instance, name, string(payload))
+func (b *board) SetState(instance, name, value string) error {
+	return b.say("state", instance, name, value)
 }
 
-func (b *board) say(parts ...string) {
+func (b *board) Publish(instance, name string, payload []byte) error {
+	return b.say("event", instance, name, string(payload))
+}
+
+func (b *board) say(parts ...string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.said = append(b.said, strings.Join(parts, " "))
+	if len(b.said) == 3 && parts[0] == "event" {
+		return bridge.Errorf(bridge.CodeUnavailable, "there is no broker")
+	}
+	return nil
 }
 
 // text is a buffer that many may write.

@@ -44,7 +44,7 @@ func (l *life) serve(ctx context.Context) error {
 		case <-health.C:
 			err = errors.Join(l.examine(ctx), l.watchMemory(l.host.memory.group))
 		case c := <-l.requests:
-			err = l.reconfigure(c)
+			err = l.reconfigure(ctx, c)
 		case <-l.poke:
 			if l.takeWish() || !l.wanted() {
 				return errAsked
@@ -133,17 +133,17 @@ func (l *life) watchMemory(measure func(pid int) int64) error {
 
 // reconfigure answers a wish for other settings: the plugin has to take them
 // before they are kept. Afterwards the old ones hold again if it did not.
-func (l *life) reconfigure(c change) error {
+func (l *life) reconfigure(ctx context.Context, c change) error {
 	rec, err := l.judge(c)
 	if err != nil {
 		c.reply <- err
 		return nil
 	}
-	restart, err := l.configure(l.calls.ctx, rec.merged(l.cfg))
+	restart, err := l.configure(ctx, rec.merged(l.cfg))
 	var h *halt
 	if errors.As(err, &h) {
 		c.reply <- h.err
-		_, err = l.configure(l.calls.ctx, l.settings())
+		_, err = l.configure(ctx, l.settings())
 		return err
 	}
 	if err != nil {

@@ -188,11 +188,14 @@ func (s *sink) deliver(ctx context.Context, l *life) {
 			}
 			continue
 		}
-		if s.send(ctx, l, batch) {
+		some, err := s.send(ctx, l, batch)
+		if some {
 			failures = 0
 			continue
 		}
-		failures++
+		if failures++; failures == 1 && ctx.Err() == nil {
+			l.log.Warn("a sink does not take events; they come again", "events", len(batch), "err", l.cleanError(err))
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(doubled(l.host.timing.redeliver, failures, l.host.timing.maxRedeliver)):
@@ -221,20 +224,17 @@ func (s *sink) batch(l *life, last *uint64) []*pluginpb.SinkEvent {
 }
 
 // send reports whether the sink acknowledged something.
-func (s *sink) send(ctx context.Context, l *life, batch []*pluginpb.SinkEvent) bool {
+func (s *sink) send(ctx context.Context, l *life, batch []*pluginpb.SinkEvent) (some bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.host.timing.deliver)
 	defer cancel()
 	l.counts.calls.Add(1)
 	r, err := l.process.Sink().Deliver(ctx, &pluginpb.DeliverRequest{Events: batch})
 	if err != nil {
-		if ctx.Err() == nil {
-			l.log.Warn("a sink did not take events", "events", len(batch), "err", l.secrets.clean(err.Error()))
-		}
 		l.counts.failures.Add(1)
-		return false
+		return false, err
 	}
 	l.success.Store(l.host.deps.Now().UnixNano())
-	return s.acknowledge(min(r.Acked, batch[len(batch)-1].Sequence))
+	return s.acknowledge(min(r.Acked, batch[len(batch)-1].Sequence)), nil
 }
 
 func (s *sink) acknowledge(upTo uint64) bool {

@@ -75,6 +75,7 @@ func (c *child) reap(read *sync.WaitGroup, pipes ...*os.File) {
 	if err := await(c.cmd, c.left); err != nil {
 		c.exit = err.Error()
 	}
+	close(c.log.hurry)
 	late := time.AfterFunc(lastWords, func() { closeAll(pipes...) }) // who left the group may hold them open
 	read.Wait()
 	late.Stop()

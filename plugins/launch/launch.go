@@ -84,6 +84,7 @@ type Process struct {
 
 	mu   sync.Mutex
 	host *hostServer
+	seen *grpc.ClientConn // the same as conn, but for a start that failed
 }
 
 // Start starts a plugin and returns after its handshake. ctx bounds the start
@@ -101,7 +102,7 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 		return nil, fmt.Errorf("plugin %q: no directory for its sockets: %w", s.Name, errors.Join(err, os.RemoveAll(dir)))
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	p := &Process{spec: s, ctx: life, dir: dir, log: &lines{tell: s.Line}}
+	p := &Process{spec: s, ctx: life, dir: dir, log: &lines{tell: s.Line, hurry: make(chan struct{})}}
 	p.child = newChild(s, p.log, end)
 	p.client = goplugin.NewClient(p.config())
 	if err := p.connect(ctx); err != nil {
@@ -161,7 +162,7 @@ func (p *Process) config() *goplugin.ClientConfig {
 // answering right after its handshake.
 func (p *Process) remember(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	p.mu.Lock()
-	p.conn = conn
+	p.seen = conn
 	p.mu.Unlock()
 	return open(ctx, desc, conn, method, opts...)
 }
@@ -322,8 +323,8 @@ func (p *Process) end() {
 		p.host.stop()
 		p.host = nil
 	}
-	if p.conn != nil {
-		_ = p.conn.Close() // it is closed already, except after a failed start
+	if p.seen != nil {
+		_ = p.seen.Close() // it is closed already, except after a start that failed
 	}
 	if err := os.RemoveAll(p.dir); err != nil {
 		p.log.add(errorLine("cannot remove %s: %v", filepath.Base(p.dir), err))

@@ -17,6 +17,9 @@ import (
 const (
 	keptLines = 50
 	maxLine   = 8 << 10 // bytes; what is longer is cut
+
+	burst      = 200 // lines that are read at once
+	burstPause = 50 * time.Millisecond
 )
 
 // Line is one record of a plugin's log.
@@ -42,9 +45,11 @@ func errorLine(format string, args ...any) Line {
 }
 
 // lines keeps the newest lines and passes each one on. Its goroutines are the
-// readers of stdout and stderr.
+// readers of stdout and stderr. They read no faster than 4000 lines a second each:
+// a plugin that writes more waits for them, not the bridge for it.
 type lines struct {
-	tell func(Line)
+	tell  func(Line)
+	hurry chan struct{} // closed when the process has ended: what is left is read at once
 
 	mu   sync.Mutex
 	kept []string
@@ -68,10 +73,33 @@ func (l *lines) last() []string {
 	return slices.Clone(l.kept)
 }
 
+// pacer holds up a reader after each burst.
+type pacer struct {
+	read  int
+	since time.Time
+}
+
+func (p *pacer) next(hurry <-chan struct{}) {
+	if p.read++; p.read < burst {
+		return
+	}
+	if rest := burstPause - time.Since(p.since); rest > 0 {
+		timer := time.NewTimer(rest)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-hurry:
+		}
+	}
+	p.read, p.since = 0, time.Now()
+}
+
 // read takes lines from r to its end.
 func (l *lines) read(r *bufio.Reader) {
 	var p lineParser
+	var pace pacer
 	for {
+		pace.next(l.hurry)
 		text, err := readLine(r)
 		if text != "" {
 			l.add(p.parse(text))
@@ -88,6 +116,7 @@ func readerOf(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, 4<<10) 
 type lineWriter struct {
 	log    *lines
 	parser lineParser
+	pace   pacer
 	rest   []byte // begun, without an end
 }
 
@@ -98,6 +127,7 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 		if !ended && len(w.rest) < maxLine {
 			return len(b), nil
 		}
+		w.pace.next(w.log.hurry)
 		if text := tidy(line); text != "" {
 			w.log.add(w.parser.parse(text))
 		}

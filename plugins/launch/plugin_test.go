@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 func behave(how string) {
+	stderr := os.Stderr // before go-plugin replaces it
 	switch how {
 	case "silent":
 		signal.Ignore(syscall.SIGTERM)
@@ -44,6 +45,23 @@ func behave(how string) {
 		for {
 			if _, err := os.Stdout.WriteString("garbage without an end "); err != nil {
 				return
+			}
+		}
+	case "shouts": // as fast as it can, and then its last words
+		serving := make(chan struct{})
+		go func() {
+			defer close(serving)
+			serve(1)
+		}()
+		for end := time.After(time.Second); ; {
+			select {
+			case <-end:
+				fmt.Fprintln(stderr, "the end")
+				os.Exit(4)
+			case <-serving:
+				return
+			default:
+				fmt.Fprintln(stderr, "line")
 			}
 		}
 	case "dies":

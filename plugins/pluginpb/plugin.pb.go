@@ -419,7 +419,7 @@ type Field struct {
 	Help          string                 `protobuf:"bytes,7,opt,name=help,proto3" json:"help,omitempty"`                                  // one sentence
 	Example       string                 `protobuf:"bytes,8,opt,name=example,proto3" json:"example,omitempty"`
 	FileOnly      bool                   `protobuf:"varint,9,opt,name=file_only,json=fileOnly,proto3" json:"file_only,omitempty"` // only the bridge's own file may set it: paths and commands
-	Min           float64                `protobuf:"fixed64,10,opt,name=min,proto3" json:"min,omitempty"`                         // of a number; min and max are both 0: any
+	Min           float64                `protobuf:"fixed64,10,opt,name=min,proto3" json:"min,omitempty"`                         // of a number, of a duration in seconds; min and max are both 0: any
 	Max           float64                `protobuf:"fixed64,11,opt,name=max,proto3" json:"max,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/espcam-bridge/espcam-bridge/plugins/sdk"
 )
 
 // check tries the twin with that fault, with fewer repetitions than for others.
@@ -61,5 +63,44 @@ func TestEachPointNotices(t *testing.T) {
 func TestNothingToTry(t *testing.T) {
 	if _, err := Check(t.Context(), Target{Dir: t.TempDir()}, nil); err == nil || !strings.Contains(err.Error(), "not one") {
 		t.Error(err)
+	}
+}
+
+// TestSinkOnly: what does not apply to a plugin is neither passed nor failed.
+func TestSinkOnly(t *testing.T) {
+	report, err := Check(t.Context(), Target{
+		Command: []string{os.Args[0]}, Env: []string{faultKey + "=" + sinkOnly}, Skip: map[int]string{20: "to see it"}, restarts: 1,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := map[int]string{4: "nothing is required", 10: "no setting leads", 11: "no notifier", 12: "neither", 13: "no notifier",
+		14: "no detector", 15: "no detector", 20: "to see it", 21: "no secrets"}
+	for _, p := range report.Points {
+		why, isNone := none[p.Point]
+		if isNone != (p.State == None) || p.State == Fail || !strings.Contains(p.Detail, why) {
+			t.Errorf("%d %s: %s %s", p.Point, p.Name, p.State, p.Detail)
+		}
+	}
+	if report.Tier != Silver || report.SDK != "go/"+sdk.Version {
+		t.Error(report.Tier, report.SDK)
+	}
+}
+
+// TestNeverStarts: every point fails with the reason, and soon.
+func TestNeverStarts(t *testing.T) {
+	var told []int
+	report, err := Check(t.Context(), Target{Command: []string{os.Args[0]}, Env: []string{faultKey + "=" + broken}},
+		func(r Result) { told = append(told, r.Point) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range report.Points {
+		if p.State != Fail || !strings.Contains(p.Detail, "no handshake") {
+			t.Errorf("%d %s: %s %s", p.Point, p.Name, p.State, p.Detail)
+		}
+	}
+	if report.Tier != "" || len(told) != 22 || told[21] != 21 {
+		t.Error(report.Tier, told)
 	}
 }

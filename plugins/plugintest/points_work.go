@@ -248,6 +248,9 @@ func (k *kit) eight(ctx context.Context) (string, error) {
 	}
 	const many = 8
 	before := len(k.upstream.Messages())
+	if k.notifies() && k.reaches() {
+		k.upstream.Answer(AnswerSlow) // so that they really are at once
+	}
 	var alerts [many]*pluginpb.Alert
 	var errs [many]error
 	var wg sync.WaitGroup
@@ -255,6 +258,8 @@ func (k *kit) eight(ctx context.Context) (string, error) {
 		alerts[n] = k.alert(pluginpb.Phase_PHASE_BEGIN)
 		wg.Go(func() { errs[n] = k.one(ctx, p, alerts[n], n) })
 	}
+	k.gather(before + many)
+	k.upstream.Answer(AnswerOK)
 	wg.Wait()
 	if err := errors.Join(errs[:]...); err != nil {
 		return "", err
@@ -270,6 +275,20 @@ func (k *kit) eight(ctx context.Context) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// gather waits until n messages are at the upstream. A plugin may send one after
+// the other: then it waits in vain, for a moment.
+func (k *kit) gather(n int) {
+	tick, end := time.NewTicker(2*time.Millisecond), time.After(500*time.Millisecond)
+	defer tick.Stop()
+	for k.notifies() && k.reaches() && len(k.upstream.Messages()) < n {
+		select {
+		case <-tick.C:
+		case <-end:
+			return
+		}
+	}
 }
 
 func (k *kit) one(ctx context.Context, p *launch.Process, a *pluginpb.Alert, n int) error {

@@ -26,14 +26,28 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/espcam-bridge/espcam-bridge/plugins/pluginpb"
+	"github.com/espcam-bridge/espcam-bridge/plugins/sdk"
 )
 
 // faultKey names the variable that makes this test program a plugin with that
 // fault: the point at which it should fail, 0 for none.
 const faultKey = "PLUGINTEST_FAULT"
 
+// Other kinds of plugins.
+const (
+	sinkOnly = "sink"
+	broken   = "broken"
+)
+
 func TestMain(m *testing.M) {
 	if text, ok := os.LookupEnv(faultKey); ok {
+		switch text {
+		case sinkOnly:
+			sdk.Main(sdk.Plugin[struct{}]{Name: "sink", Version: "1.0.0", Summary: "A sink.", Deliver: func(context.Context, *struct{}, sdk.Event) error { return nil }})
+		case broken:
+			fmt.Println("this is no handshake")
+			return
+		}
 		fault, err := strconv.Atoi(text)
 		if err != nil {
 			panic(err)
