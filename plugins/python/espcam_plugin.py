@@ -39,6 +39,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent import futures
+from http.client import HTTPException
 
 # Read when grpc is imported. Children that are started are programs, which need no gRPC.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -52,7 +53,7 @@ API_MAJOR, API_MINOR = 1, 0  # of plugin.proto
 COOKIE, COOKIE_VALUE = "ESPCAM_PLUGIN", "bridge.plugin.v1"
 LIMIT = 16 << 20  # bytes of one message; a picture is at most 8 MiB
 HANDLE = 1024  # bytes
-DRAIN = 4.0  # seconds that calls under way get after SIGTERM
+DRAIN = 3.0  # seconds that calls under way get after SIGTERM
 HIDDEN = "***"  # what is written in place of a secret
 
 _CHANNEL = [
@@ -247,10 +248,13 @@ def http(method, url, body=None, json=None, headers=None, timeout=10.0):
         request = urllib.request.Request(url, body, _wire_headers(given), method=method)
         timeout = max(0.1, min(timeout, getattr(_call, "until", time.monotonic() + timeout) - time.monotonic()))
         with urllib.request.build_opener(_SameHost).open(request, timeout=timeout) as answer:
-            return answer.read(LIMIT)
+            got = answer.read(LIMIT)
+            if answer.length and len(got) < LIMIT:
+                raise Retry(f"{where}: the answer broke off")
+            return got
     except urllib.error.HTTPError as err:
         raise _refusal(where, err) from None
-    except (OSError, urllib.error.URLError) as err:
+    except (OSError, HTTPException) as err:
         raise Retry(redact(f"{where}: {getattr(err, 'reason', err)}")) from None
     except ValueError as err:
         raise Reject(redact(f"{where}: {err}")) from None
@@ -619,6 +623,9 @@ host = _Host()
 # ---- The plugin ----
 
 
+_END = b"\0"
+
+
 class _Plugin:
     """What the author declared, and the calls under way."""
 
@@ -629,7 +636,8 @@ class _Plugin:
         self.idle, self.count, self.closed = threading.Condition(), 0, False
         self.detecting, self.socket = set(), ""
         self.sinking, self.delivered = threading.Lock(), 0
-        self.ends, self.end = os.pipe()  # a byte in it ends the process; a signal may write it
+        self.ends, self.end = os.pipe()  # _END in it ends the process, and so does the number of SIGTERM
+        os.set_blocking(self.end, False)
 
     def describe(self, name, version, settings, summary, permissions):
         self.settings = {key: _Setting(key, spec) for key, spec in settings.items()}
@@ -781,7 +789,7 @@ class _Plugin:
 
     def stop(self):
         """Lets run() come to its end."""
-        os.write(self.end, b".")
+        os.write(self.end, _END)
 
     def exit(self):
         """Ends the process at once, whatever the author's threads do."""
@@ -950,12 +958,14 @@ def run(name, version, settings=None, summary="", permissions=()):
         _tell_a_person()
     _log_to_stderr(_Stderr())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: _plugin.stop())
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.set_wakeup_fd(_plugin.end)  # not the function above: this thread may be about to wait, and not look at it
     server = _plugin.serve()
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    os.read(_plugin.ends, 1)
+    while os.read(_plugin.ends, 1) not in (_END, bytes([signal.SIGTERM])):
+        pass  # a signal that the author handles
     _plugin.drain(DRAIN)
-    server.stop(0.2).wait(1)
+    server.stop(0.2).wait(0.5)
     _plugin.exit()
 
 

@@ -262,6 +262,9 @@ func TestHTTP(t *testing.T) {
 			http.Error(w, "no such token", http.StatusUnauthorized)
 		case "/moved":
 			http.Redirect(w, r, "http://127.0.0.2:9/"+secret, http.StatusFound)
+		case "/cut":
+			w.Header().Set("Content-Length", "100")
+			_, _ = w.Write([]byte("and")) // the rest never comes
 		case "/near":
 			http.Redirect(w, r, "/ok", http.StatusFound)
 		case "/ok":
@@ -296,6 +299,7 @@ func TestHTTP(t *testing.T) {
 		"nowhere":             pluginpb.Outcome_OUTCOME_REJECTED,
 		"http://[::1/" + "x":  pluginpb.Outcome_OUTCOME_REJECTED,
 		server.URL + "/moved": pluginpb.Outcome_OUTCOME_REJECTED,
+		server.URL + "/cut":   pluginpb.Outcome_OUTCOME_RETRY,
 		server.URL + "/near":  pluginpb.Outcome_OUTCOME_DELIVERED,
 	} {
 		got, err := d.Notify(t.Context(), &pluginpb.Alert{Title: "fetch", Url: address})

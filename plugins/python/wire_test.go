@@ -70,7 +70,7 @@ func TestShutdown(t *testing.T) {
 // endsWell waits for an end with code 0 that leaves no socket.
 func (d *driver) endsWell() {
 	d.t.Helper()
-	if took := d.ends(); took > 2*time.Second {
+	if took := d.ends(); took > 5*time.Second {
 		d.t.Errorf("the end took %v", took)
 	}
 	if code := d.cmd.ProcessState.ExitCode(); code != 0 {
@@ -98,6 +98,17 @@ func TestSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.endsWell()
+}
+
+// TestEarlySignal: SIGTERM at any time after the handshake ends it.
+func TestEarlySignal(t *testing.T) {
+	for range 5 {
+		d := start(t, "testdata/all.py")
+		if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		d.endsWell()
+	}
 }
 
 func TestStdinEnds(t *testing.T) {
