@@ -41,7 +41,14 @@ func TestKill(t *testing.T) {
 
 		// It is being sent: it may have arrived, and is listed.
 		reply := make(chan error)
-		r.post.answers(func(context.Context, string, bridge.Alert) (bridge.Receipt, error) { return bridge.Receipt{}, <-reply })
+		r.post.answers(func(ctx context.Context, _ string, _ bridge.Alert) (bridge.Receipt, error) {
+			select {
+			case err := <-reply:
+				return bridge.Receipt{}, err
+			case <-ctx.Done():
+				return bridge.Receipt{}, ctx.Err()
+			}
+		})
 		up()
 		r.wantTold("phone begin porch")
 		n = r.after(cfg)

@@ -237,7 +237,7 @@ func (r *rig) wantFailed(reasons ...string) []bridge.FailedAlert {
 		got = append(got, f.Reason)
 	}
 	if !slices.Equal(got, reasons) {
-		r.t.Errorf("failed %q, want %q", got, reasons)
+		r.t.Fatalf("failed %q, want %q", got, reasons)
 	}
 	return list
 }

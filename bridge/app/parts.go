@@ -55,10 +55,10 @@ func (a *App) newMQTT(o Options) (*mqtt.Client, error) {
 		restart = a.restart
 	}
 	return mqtt.New(cfg, mqtt.Deps{
-		Fleet:   a.fleet,
-		Refused: func(n bridge.Notice) { a.api.Notify(n) }, // made after us
-		Motion:  digest{a.watch},
-
+		Fleet:       a.fleet,
+		Refused:     func(n bridge.Notice) { a.api.Notify(n) }, // made after us
+		Motion:      digest{a.watch},
+		Plugins:     a.pluginsOnMQTT(),
 		Pictures:    a.hub,
 		Store:       texts,
 		Log:         a.log,
@@ -130,6 +130,7 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 			Journal:   func() httpapi.EventFigures { return httpapi.EventFigures(a.journal.Stats()) },
 			Detectors: a.detectorFigures,
 			Alerts:    a.alertFigures,
+			Plugins:   a.pluginFigures,
 		},
 		Log: a.log,
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/espcam-bridge/espcam-bridge/bridge/alert"
 	"github.com/espcam-bridge/espcam-bridge/bridge/config"
 	"github.com/espcam-bridge/espcam-bridge/bridge/httpapi"
+	"github.com/espcam-bridge/espcam-bridge/bridge/mqtt"
 	"github.com/espcam-bridge/espcam-bridge/bridge/pluginhost"
 )
 
@@ -30,6 +31,7 @@ func (a *App) newPlugins(level *slog.LevelVar) (err error) {
 	deps := pluginhost.Deps{
 		Cameras:     a.fleet,
 		Hub:         a.hub,
+		Publisher:   publisher{func() *mqtt.Client { return a.mqtt }}, // made after us
 		Events:      a.watch.Digest,
 		AddDetector: a.watch.AddDetector,
 		Store:       a.store,
@@ -109,6 +111,17 @@ func (a *App) runPlugins(run func(func(context.Context) error) (stop func())) (s
 	}
 }
 
+// publisher is MQTT for plugins.
+type publisher struct{ client func() *mqtt.Client }
+
+func (p publisher) SetState(instance, name, value string) error {
+	return p.client().SetState(instance, name, value)
+}
+
+func (p publisher) Publish(instance, name string, payload []byte) error {
+	return p.client().Publish(instance, name, payload)
+}
+
 // desk is what the command line does with plugins.
 type desk struct {
 	*pluginhost.Host
@@ -127,6 +140,15 @@ func (a *App) desk() Plugins {
 	return desk{a.plugins, a.alerts}
 }
 
+// pluginsOnMQTT is nil where no plugin is configured: then nothing of plugins is
+// announced.
+func (a *App) pluginsOnMQTT() mqtt.Plugins {
+	if len(a.cfg.Plugins.Instances) == 0 {
+		return nil
+	}
+	return a.plugins
+}
+
 // List is sorted by name, for people.
 func (d desk) List() []bridge.Plugin {
 	list := d.Host.List()
@@ -139,6 +161,17 @@ func (a *App) alertFigures() []httpapi.AlertFigures {
 	for _, s := range a.alerts.Stats().Instances {
 		out = append(out, httpapi.AlertFigures{
 			Plugin: s.Instance, Delivered: s.Sent, Retried: s.Retried, Failed: s.Failed + s.Dropped, Replaced: s.Replaced, Waiting: s.Queued,
+		})
+	}
+	return out
+}
+
+func (a *App) pluginFigures() []httpapi.PluginFigures {
+	var out []httpapi.PluginFigures
+	for _, s := range a.plugins.Stats() {
+		out = append(out, httpapi.PluginFigures{
+			Plugin: s.Instance, Entered: s.Entered, Exits: s.Exits, Calls: s.Calls, Failures: s.Failures,
+			Refused: s.Refused, Dropped: s.SinkDropped, Lines: s.LinesLost,
 		})
 	}
 	return out

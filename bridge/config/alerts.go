@@ -215,9 +215,11 @@ func (l *loader) notEmpty(path, what string) {
 }
 
 func (l *loader) checkReceivers(c *Config, to []string, path string) {
-	var names []string
+	var names, off []string
 	for _, p := range c.Plugins.Instances {
-		names = append(names, p.Name)
+		if names = append(names, p.Name); !p.Enabled {
+			off = append(off, p.Name)
+		}
 	}
 	if len(to) == 0 {
 		l.wrong(path, nil, "names nobody: write the name of an instance under plugins.instances")
@@ -229,6 +231,9 @@ func (l *loader) checkReceivers(c *Config, to []string, path string) {
 		}
 		if slices.Contains(to[:i], name) {
 			l.wrong(at, nil, "names %s twice: keep one", quote(name))
+		}
+		if slices.Contains(off, name) {
+			l.warn(l.at(at), at, "names %s, which is not enabled: unless it is switched on on the page, its alerts are given up after 10 minutes", name)
 		}
 		if !slices.Contains(names, name) && !l.unread(at) && !l.unread("plugins.instances") {
 			l.suggest(l.at(at), at, nearest(name, names), "names no plugin instance: %s is not under plugins.instances", quote(name))

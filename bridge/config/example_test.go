@@ -125,3 +125,29 @@ func TestReadmeOfConfigs(t *testing.T) {
 		}
 	}
 }
+
+// TestRoutesByExample loads the examples of the pages about alerts.
+func TestRoutesByExample(t *testing.T) {
+	found := 0
+	for page, heading := range map[string]string{"../alert/README.md": "\n## Routes by example\n", "../../README.md": "\n## Alerts\n"} {
+		b, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, _ := strings.Cut(string(b), heading)
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, block := range regexp.MustCompile(`(?m)(^    .*\n)+`).FindAllString(section, -1) {
+			if !strings.Contains(block, "alerts:") {
+				block = "    alerts:\n" + block
+			}
+			if !strings.Contains(block, "plugins:") {
+				block += "    plugins: {instances: {phone: {type: ntfy}, chat: {type: telegram}, mail: {type: smtp}}}\n"
+			}
+			c := parse(t, regexp.MustCompile(`(?m)^    `).ReplaceAllString(block, ""))
+			found += len(c.Alerts)
+		}
+	}
+	if found != 7 {
+		t.Errorf("found %d routes in the pages", found)
+	}
+}

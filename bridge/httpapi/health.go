@@ -24,7 +24,8 @@ type Sources struct {
 	Journal   func() EventFigures // of the events that are kept
 	Detectors func() []DetectorFigures
 
-	Alerts func() []AlertFigures
+	Alerts  func() []AlertFigures
+	Plugins func() []PluginFigures
 }
 
 // EventFigures are those of the events that are kept. Counters begin with the
@@ -100,7 +101,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) error 
 			out.Degraded, out.Events = true, err.Error()
 		}
 	}
-	if s.deps.Plugins != nil {
+	if s.deps.Plugins != nil && len(s.deps.Plugins.List()) > 0 {
 		out.Plugins = "ok"
 		if why := s.pluginTrouble(); why != "" {
 			out.Degraded, out.Plugins = true, why

@@ -104,6 +104,14 @@ type Host struct {
 func New(cfg Config, deps Deps) (*Host, error) { return newHost(cfg, deps, defaultTiming()) }
 
 func newHost(cfg Config, deps Deps, t timing) (*Host, error) {
+	// A plugin works elsewhere, so its paths must be whole.
+	for _, dir := range []*string{&cfg.Dir, &cfg.DataDir} {
+		abs, err := filepath.Abs(*dir)
+		if err != nil {
+			return nil, err
+		}
+		*dir = abs
+	}
 	records, err := store.NewTable[record](deps.Store, "plugins")
 	if err != nil {
 		return nil, err

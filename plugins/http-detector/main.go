@@ -65,14 +65,15 @@ func (s *settings) ask(ctx context.Context, p sdk.Picture) ([]sdk.Detection, err
 	return s.deepstack(ctx, p)
 }
 
-// named gives the labels their names here, and leaves out what is not wanted.
+// named gives the labels their names here, and leaves out what is not wanted or
+// not in the picture.
 func (s *settings) named(found []sdk.Detection) []sdk.Detection {
 	var out []sdk.Detection
 	for _, d := range found {
 		if name, ok := s.Labels[d.Label]; ok {
 			d.Label = name
 		}
-		if d.Label != "" && d.Score >= s.Score && (len(s.Only) == 0 || slices.Contains(s.Only, d.Label)) {
+		if d.Label != "" && d.Score >= s.Score && d.Box.W > 0 && d.Box.H > 0 && (len(s.Only) == 0 || slices.Contains(s.Only, d.Label)) {
 			out = append(out, d)
 		}
 	}

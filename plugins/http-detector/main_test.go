@@ -23,6 +23,7 @@ const answer = `{"success": true, "predictions": [
 	{"label": "person", "confidence": 0.9, "x_min": 64, "y_min": 48, "x_max": 128, "y_max": 480},
 	{"label": "truck", "confidence": 0.7, "x_min": -10, "y_min": 0, "x_max": 700, "y_max": 240},
 	{"label": "bench", "confidence": 0.9, "x_min": 1, "y_min": 1, "x_max": 2, "y_max": 2},
+	{"label": "person", "confidence": 0.9, "x_min": 650, "y_min": 1, "x_max": 700, "y_max": 2},
 	{"label": "cat", "confidence": 0.2, "x_min": 1, "y_min": 1, "x_max": 2, "y_max": 2}]}`
 
 func serve(t *testing.T, h http.HandlerFunc) *settings {

@@ -101,6 +101,10 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	if s.Within <= 0 {
 		s.Within = defaultFor
 	}
+	var err error
+	if s.Dir, err = filepath.Abs(s.Dir); err != nil {
+		return nil, err
+	}
 	dir, err := privateDir(s)
 	if err != nil {
 		return nil, fmt.Errorf("plugin %q: no directory for its sockets: %w", s.Name, errors.Join(err, os.RemoveAll(dir)))
@@ -127,6 +131,9 @@ func privateDir(s Spec) (string, error) {
 		parent = "" // another user cannot get through our directories
 	}
 	dir, err := os.MkdirTemp(parent, "plug")
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
 	if err != nil || s.RunAs == "" {
 		return dir, err
 	}

@@ -171,7 +171,10 @@ func (c *camera) finish(ctx context.Context, s *settings) {
 			s.report(ctx, nil)
 		}
 		log.Info("a clip is ready", "seconds", float64(r.clip.length())/1000, "bytes", r.size, "lost_frames", r.last.Dropped-r.lost)
-		s.prune(ctx)
+		select {
+		case s.recorder.more() <- struct{}{}:
+		default: // it is known already
+		}
 		s.tell(ctx, c.id, path, &r)
 	})
 }

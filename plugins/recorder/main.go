@@ -49,8 +49,8 @@ type recorder struct {
 	create   func(path string) (file, error) // nil: os.OpenFile
 	problem  error                           // with the disk, at the newest clip
 	denied   bool                            // publishing is not granted: said once
-	pruning  sync.Mutex
-	finished sync.WaitGroup // clips that are being finished
+	wake     chan struct{}                   // see more
+	finished sync.WaitGroup                  // clips that are being finished
 }
 
 // start watches the cameras until these settings end.
@@ -64,35 +64,47 @@ func start(ctx context.Context, s *settings) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	watched := map[string]context.CancelFunc{}
-	for last := time.Now(); ctx.Err() == nil; wait(ctx, lookAgain) {
-		now, err := sdk.Host(ctx).Cameras(ctx)
-		if err != nil {
-			sdk.Log(ctx).Warn("the bridge does not say which cameras there are", "err", err)
+	look, old := time.NewTicker(lookAgain), time.NewTicker(time.Hour)
+	defer look.Stop()
+	defer old.Stop()
+	for s.follow(ctx, watched, &watching, stop); ; {
+		select {
+		case <-look.C:
+			s.follow(ctx, watched, &watching, stop)
+		case <-old.C:
+			s.prune(ctx)
+		case <-s.recorder.more():
+			s.prune(ctx)
+		case <-ctx.Done():
+			if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+				return cause
+			}
+			return nil
+		}
+	}
+}
+
+// follow watches the cameras that there are now.
+func (s *settings) follow(ctx context.Context, watched map[string]context.CancelFunc, watching *sync.WaitGroup, stop context.CancelCauseFunc) {
+	now, err := sdk.Host(ctx).Cameras(ctx)
+	if err != nil {
+		sdk.Log(ctx).Warn("the bridge does not say which cameras there are", "err", err)
+		return
+	}
+	for id, end := range watched {
+		if !slices.ContainsFunc(now, func(c sdk.Camera) bool { return c.ID == id }) {
+			end()
+			delete(watched, id)
+		}
+	}
+	for _, c := range now {
+		if watched[c.ID] != nil {
 			continue
 		}
-		for id, end := range watched {
-			if !slices.ContainsFunc(now, func(c sdk.Camera) bool { return c.ID == id }) {
-				end()
-				delete(watched, id)
-			}
-		}
-		for _, c := range now {
-			if watched[c.ID] != nil {
-				continue
-			}
-			var one context.Context
-			one, watched[c.ID] = context.WithCancel(ctx)
-			watching.Go(func() { s.watch(one, c.ID, stop) })
-		}
-		if time.Since(last) > time.Hour {
-			last = time.Now()
-			s.prune(ctx)
-		}
+		one, end := context.WithCancel(ctx)
+		watched[c.ID] = end
+		watching.Go(func() { s.watch(one, c.ID, stop) })
 	}
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
 }
 
 // end finishes all clips.
@@ -105,11 +117,13 @@ func (s *settings) end(ctx context.Context, watching *sync.WaitGroup) {
 		c.stop(ctx, s, true)
 	}
 	s.recorder.finished.Wait()
+	s.prune(ctx)
 }
 
 const (
-	lookAgain = 10 * time.Second // for other cameras
-	joinAgain = 2 * time.Second  // when a camera's frames ended
+	lookAgain   = 10 * time.Second // for other cameras
+	joinAgain   = 2 * time.Second  // when a camera's frames ended; doubling
+	longestWait = time.Minute
 )
 
 // wait returns after d, or when ctx ends.
@@ -125,17 +139,21 @@ func wait(ctx context.Context, d time.Duration) {
 func (s *settings) watch(ctx context.Context, id string, stop context.CancelCauseFunc) {
 	c := s.camera(id)
 	defer c.stop(ctx, s, false)
-	for ; ctx.Err() == nil; wait(ctx, joinAgain) {
+	for again := joinAgain; ctx.Err() == nil; again = min(2*again, longestWait) {
 		for f, err := range sdk.Host(ctx).Frames(ctx, sdk.FramesOptions{Camera: id, MaxFPS: s.MaxFPS, Every: true}) {
 			switch {
 			case errors.Is(err, sdk.ErrDenied):
 				stop(err)
-			case err != nil:
+			case err != nil && again < longestWait: // the bridge lets in so many a second
 				sdk.Log(ctx).Debug("no frames now", "camera", id, "err", err)
+			case err != nil:
+				sdk.Log(ctx).Warn("no frames", "camera", id, "err", err)
 			default:
+				again = joinAgain
 				c.add(ctx, s, f)
 			}
 		}
+		wait(ctx, again)
 	}
 }
 
@@ -178,14 +196,22 @@ func (s *settings) store(ctx context.Context) store {
 
 // prune removes what is too old or too much, and publishes what is there.
 func (s *settings) prune(ctx context.Context) {
-	s.recorder.pruning.Lock()
-	defer s.recorder.pruning.Unlock()
 	clips, bytes, err := s.store(ctx).prune(time.Now())
 	if err != nil {
 		sdk.Log(ctx).Error("old clips cannot be removed", "err", err)
 	}
 	s.publish(ctx, "clips", strconv.Itoa(clips))
 	s.publish(ctx, "bytes", strconv.FormatInt(bytes, 10))
+}
+
+// more says when there is another clip, so that old ones may have to go.
+func (r *recorder) more() chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.wake == nil {
+		r.wake = make(chan struct{}, 1)
+	}
+	return r.wake
 }
 
 // publish sets a state of the instance, if that was granted.

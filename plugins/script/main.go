@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func notify(ctx context.Context, s *settings, a sdk.Alert) (sdk.Receipt, error) 
 		Kind: "notify", Event: &a.Event, Camera: a.Camera.ID, Title: a.Title, Text: a.Text, Priority: a.Priority,
 		URL: a.URL, Attempt: a.Attempt, Handle: a.Handle, Width: a.Width, Height: a.Height, jpeg: a.JPEG,
 	})
-	return sdk.Receipt{Handle: r.Handle, Message: r.Message}, err
+	return sdk.Receipt{Handle: cmp.Or(r.Handle, a.Handle, a.ID), Message: r.Message}, err // a handle: it was told of this event
 }
 
 func detect(ctx context.Context, s *settings, p sdk.Picture) ([]sdk.Detection, error) {

@@ -7,7 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,6 +134,76 @@ echo '{"handle":"h1","message":"sent"}'
 	}
 }
 
+// readme returns the block of the README that begins so.
+func readme(t *testing.T, first string) string {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(text), "\n    "+first)
+	if !found {
+		t.Fatalf("the README has no %q", first)
+	}
+	block, _, _ = strings.Cut(first+block, "\n\n")
+	return strings.ReplaceAll(block, "\n    ", "\n")
+}
+
+// The README's notifier sends all of it, whatever the texts are.
+func TestExampleInBash(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed")
+	}
+	var forms []map[string][]string
+	var pictures []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		file, _, err := r.FormFile("attachment")
+		if err == nil {
+			content, err := io.ReadAll(file)
+			if err != nil {
+				t.Error(err)
+			}
+			pictures = append(pictures, string(content))
+		}
+		forms = append(forms, r.Form)
+	}))
+	t.Cleanup(server.Close)
+	b := newBench(t, strings.ReplaceAll(readme(t, "#!/bin/bash"), "https://api.pushover.net", server.URL))
+	a := alert()
+	a.Text = "@/etc/passwd\n;type=x"
+	if _, err := notify(b.ctx, b.settings, a); err != nil {
+		t.Fatal(err, b.log)
+	}
+	a.JPEG = nil
+	if _, err := notify(b.ctx, b.settings, a); err != nil {
+		t.Fatal(err, b.log)
+	}
+	for _, f := range forms {
+		if f["title"][0] != a.Title || f["message"][0] != a.Text || f["token"][0] != "APP_TOKEN" {
+			t.Errorf("form %q", f)
+		}
+	}
+	if len(forms) != 2 || len(pictures) != 1 || pictures[0] != "jpeg" {
+		t.Errorf("%d forms, pictures %q", len(forms), pictures)
+	}
+}
+
+func TestExampleInPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("there is no Python here")
+	}
+	b := newBench(t, "")
+	b.Command = []string{python, "-c", readme(t, "import json, sys")}
+	b.Mode, b.Reply = "lines", true
+	t.Cleanup(b.lines.end)
+	for range 2 {
+		if r, err := notify(b.ctx, b.settings, alert()); err != nil || r.Message != "printed" {
+			t.Fatal(r, err, b.log)
+		}
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	for script, final := range map[string]bool{"exit 1": false, "exit 77": true, `echo '{"reject":"no such chat"}'`: true, `echo '{"retry":1.5}'`: false, "kill -9 $$": false} {
 		b := newBench(t, script)
@@ -193,9 +266,9 @@ func zombie(pid int) bool {
 
 func TestTimeLimitKillsTheGroup(t *testing.T) {
 	b := newBench(t, "sleep 1000 & echo $! > child; wait")
-	b.Timeout = 300 * time.Millisecond
+	b.Timeout = 1500 * time.Millisecond
 	_, err := notify(b.ctx, b.settings, alert())
-	if err == nil || err.Error() != "the program did not end within 300ms and was killed" {
+	if err == nil || err.Error() != "the program did not end within 1.5s and was killed" {
 		t.Error(err)
 	}
 	gone(t, b.read(t, "child"))
@@ -239,7 +312,7 @@ done`)
 		t.Error(err)
 	}
 	a.Text, b.Timeout = "hang", 300*time.Millisecond
-	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program did not answer within 300ms and was killed" {
+	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program did not answer within 1.5s and was killed" {
 		t.Error(err)
 	}
 	a.Text, b.Timeout = "go on", 10*time.Second

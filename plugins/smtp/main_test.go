@@ -72,13 +72,13 @@ func leaves(t *testing.T, contentType, encoding string, body io.Reader) map[stri
 	}
 }
 
-func parse(t *testing.T, r received) (*mail.Message, map[string]string) {
+func parse(t *testing.T, r received) (mail.Header, map[string]string) {
 	t.Helper()
 	m, err := mail.ReadMessage(bytes.NewReader(r.text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m, leaves(t, m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Body)
+	return m.Header, leaves(t, m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Body)
 }
 
 func TestMailWithPicture(t *testing.T) {
@@ -97,13 +97,13 @@ func TestMailWithPicture(t *testing.T) {
 			if got.from != "cameras@example.org" || strings.Join(got.to, " ") != "a@example.org b@example.org" || got.user != "me" {
 				t.Errorf("%s -> %s as %q", got.from, got.to, got.user)
 			}
-			m, parts := parse(t, got)
-			subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-			if err != nil || subject != "Bewegung an der Tür Bcc: evil@example.org" || m.Header.Get("Bcc") != "" {
-				t.Errorf("%v: subject %q, headers %v", err, subject, m.Header)
+			header, parts := parse(t, got)
+			subject, err := new(mime.WordDecoder).DecodeHeader(header.Get("Subject"))
+			if err != nil || subject != "Bewegung an der Tür Bcc: evil@example.org" || header.Get("Bcc") != "" {
+				t.Errorf("%v: subject %q, headers %v", err, subject, header)
 			}
-			if m.Header.Get("Importance") != "high" || m.Header.Get("Message-Id") != receipt.Handle {
-				t.Errorf("headers %v, handle %q", m.Header, receipt.Handle)
+			if header.Get("Importance") != "high" || header.Get("Message-Id") != receipt.Handle {
+				t.Errorf("headers %v, handle %q", header, receipt.Handle)
 			}
 			if parts["image/jpeg"] != string(a.JPEG) || parts["id"] != "<picture>" || parts["multipart/alternative"] == "" || parts["multipart/related"] == "" {
 				t.Errorf("%d bytes of picture with id %s in %d parts", len(parts["image/jpeg"]), parts["id"], len(parts))
@@ -130,9 +130,9 @@ func TestEventIsOneConversation(t *testing.T) {
 	if next, err := notify(t.Context(), s, a); err != nil || next.Handle != first.Handle {
 		t.Fatal(next, err)
 	}
-	m, parts := parse(t, k.received()[1])
-	if m.Header.Get("In-Reply-To") != first.Handle || m.Header.Get("References") != first.Handle || m.Header.Get("Message-Id") == first.Handle {
-		t.Errorf("headers %v", m.Header)
+	header, parts := parse(t, k.received()[1])
+	if header.Get("In-Reply-To") != first.Handle || header.Get("References") != first.Handle || header.Get("Message-Id") == first.Handle {
+		t.Errorf("headers %v", header)
 	}
 	if parts["image/jpeg"] != "" || strings.Contains(parts["text/html"], "<img") {
 		t.Error("there is no picture")

@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"strconv"
@@ -21,13 +23,16 @@ import (
 
 // sink is a real mail server (go-smtp) that keeps what it gets.
 type sink struct {
+	t    *testing.T
 	host string
 	port int
 
 	mu     sync.Mutex
 	mails  []received
 	logins int
-	refuse error // to recipients
+	refuse error         // to recipients
+	log    [][]byte      // a line for each mail that was begun, and each mail decoded
+	hold   chan struct{} // nil, or closed when mails may go on
 }
 
 type received struct {
@@ -41,13 +46,14 @@ type received struct {
 // as me with the password pass.
 func newSink(t *testing.T, encryption string) *sink {
 	t.Helper()
+	quiet := log.New(io.Discard, "", 0) // clients that are gone are part of the tests
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &sink{}
+	k := &sink{t: t}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{sink: k}, nil }))
-	server.Domain = "sink.test"
+	server.Domain, server.ErrorLog = "sink.test", quiet
 	config := &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
 	switch encryption {
 	case "tls":
@@ -126,6 +132,13 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 		return smtp.ErrAuthRequired
 	}
 	s.mail.from = from
+	s.sink.mu.Lock()
+	s.sink.log = append(s.sink.log, []byte("begun"))
+	hold := s.sink.hold
+	s.sink.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	return nil
 }
 
@@ -140,8 +153,10 @@ func (s *session) Data(r io.Reader) (err error) {
 	if s.mail.text, err = io.ReadAll(r); err != nil {
 		return err
 	}
+	header, parts := parse(s.sink.t, s.mail)
 	s.sink.mu.Lock()
 	defer s.sink.mu.Unlock()
 	s.sink.mails = append(s.sink.mails, s.mail)
+	s.sink.log = append(s.sink.log, fmt.Appendf(nil, "%s\n%v", header, parts))
 	return nil
 }

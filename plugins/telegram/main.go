@@ -113,6 +113,9 @@ func callWithButtons(ctx context.Context, s *settings, method string, f fields, 
 
 // message is title and text in Telegram's HTML, of at most limit shown units.
 func message(a sdk.Alert, limit int) string {
+	if a.Title == "" {
+		return html.EscapeString(shorten(a.Text, limit))
+	}
 	title := shorten(a.Title, limit-2)
 	text := shorten(a.Text, limit-1-len(utf16.Encode([]rune(title))))
 	return strings.TrimSpace("<b>" + html.EscapeString(title) + "</b>\n" + html.EscapeString(text))

@@ -228,7 +228,7 @@ func TestGroupThatMoved(t *testing.T) {
 func TestLongTextsFit(t *testing.T) {
 	a := alert()
 	for _, text := range []string{strings.Repeat("ä", 5000), strings.Repeat("🚪", 5000), strings.Repeat("<", 5000)} {
-		for _, title := range []string{"T", text} {
+		for _, title := range []string{"", "T", text} {
 			a.Title, a.Text = title, text
 			shown := strings.NewReplacer("<b>", "", "</b>", "", "&lt;", "<").Replace(message(a, maxCaption))
 			if n := len(utf16.Encode([]rune(shown))); n > maxCaption || n < maxCaption-3 || strings.ContainsRune(shown, '\uFFFD') {

@@ -14,20 +14,28 @@ import (
 // and what {{json .}} writes.
 type alertData struct {
 	sdk.Event
-	Title    string       `json:"title"`
-	Text     string       `json:"text"`
-	Priority int          `json:"priority"`
-	URL      string       `json:"url,omitempty"`
-	Actions  []sdk.Action `json:"actions,omitempty"`
-	Attempt  int          `json:"attempt"`
-	Picture  []byte       `json:"picture,omitempty"` // in base64
+	Title    string   `json:"title"`
+	Text     string   `json:"text"`
+	Priority int      `json:"priority"`
+	URL      string   `json:"url,omitempty"`
+	Actions  []action `json:"actions,omitempty"`
+	Attempt  int      `json:"attempt"`
+	Picture  []byte   `json:"picture,omitempty"` // in base64
+}
+
+type action struct {
+	Label string `json:"label"`
+	URL   string `json:"url"`
 }
 
 func alert(a sdk.Alert) alertData {
-	return alertData{
-		Event: a.Event, Title: a.Title, Text: a.Text, Priority: a.Priority, URL: a.URL,
-		Actions: a.Actions, Attempt: a.Attempt, Picture: a.JPEG,
+	out := alertData{
+		Event: a.Event, Title: a.Title, Text: a.Text, Priority: a.Priority, URL: a.URL, Attempt: a.Attempt, Picture: a.JPEG,
 	}
+	for _, button := range a.Actions {
+		out.Actions = append(out.Actions, action(button))
+	}
+	return out
 }
 
 // preset is what a receiver expects: one body, or a form with the picture.
