@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -198,12 +199,23 @@ func (d *dev) died() {
 
 // arrived shows a request to the recording server, and answers it.
 func (d *dev) arrived(r *http.Request, body []byte) (status int, answer string) {
-	shown := strings.ToValidUTF8(string(body[:min(len(body), 300)]), "·")
-	if len(body) > 300 {
-		shown += " ..."
-	}
-	d.print("sent", fmt.Sprintf("%s %s, %d bytes of %s\n%s", r.Method, r.URL.RequestURI(), len(body), dash(r.Header.Get("Content-Type")), indent(shown)))
+	d.print("sent", fmt.Sprintf("%s %s, %d bytes of %s\n%s", r.Method, r.URL.RequestURI(), len(body), dash(r.Header.Get("Content-Type")), indent(shown(body))))
 	return http.StatusOK, "{}"
+}
+
+const maxShown = 800 // bytes of a body
+
+var longWord = regexp.MustCompile(`[A-Za-z0-9+/=_-]{80,}`)
+
+// shown is a body for people: without the bulk of pictures.
+func shown(body []byte) string {
+	text := longWord.ReplaceAllStringFunc(strings.ToValidUTF8(string(body), "·"), func(word string) string {
+		return fmt.Sprintf("%s... (%d characters)", word[:12], len(word))
+	})
+	if len(text) > maxShown {
+		text = strings.ToValidUTF8(text[:maxShown], "") + " ..."
+	}
+	return text
 }
 
 func (d *dev) print(who, text string) {

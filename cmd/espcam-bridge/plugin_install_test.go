@@ -15,7 +15,7 @@ func bePlugin() {
 	type settings struct {
 		URL   string `json:"url" sdk:"required" help:"Where alerts go." example:"http://127.0.0.1:8000/"`
 		Token string `json:"token" sdk:"secret" help:"For the door."`
-		Tries int    `json:"tries" default:"3" min:"1" max:"9"`
+		Tries int    `json:"tries" default:"3" min:"1" max:"9" help:"How often."`
 	}
 	sdk.Main(sdk.Plugin[settings]{
 		Name: "sample", Version: "1.2.0", Summary: "Sends alerts.", Permissions: []string{"snapshot"},
@@ -88,7 +88,7 @@ func TestInstall(t *testing.T) {
 	contains(t, out, "sample 1.2.0: Sends alerts.", "it is a notifier, started with: ",
 		"look at the newest picture of its cameras at any time (snapshot)",
 		"sample 1.2.0 is installed in "+installed+" (4 files, SHA-256 ",
-		"plugins:\n      instances:\n        sample:\n          type: sample\n          settings:\n            url: \"http://127.0.0.1:8000/\"  # Where alerts go.\n            # token: env:NAME_OF_A_VARIABLE  # For the door.\n            # tries: 3\n",
+		"plugins:\n      instances:\n        sample:\n          type: sample\n          settings:\n            url: \"http://127.0.0.1:8000/\"  # Where alerts go.\n            # token: env:NAME_OF_A_VARIABLE  # For the door.\n            # tries: 3  # How often.\n",
 		"espcam-bridge plugin test sample")
 	info, err := os.Stat(filepath.Join(installed, "README.md"))
 	if err != nil || info.Mode().Perm() != 0o644 {

@@ -188,3 +188,22 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestPageForAuthors builds the whole program that plugins/README.md shows.
+func TestPageForAuthors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	page, err := os.ReadFile("../../plugins/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```go\npackage main\n")
+	program, _, _ := strings.Cut(rest, "```\n")
+	r := &reader{t: t, lang: "go", dir: configured(t, quiet), name: "page"}
+	says(t, r.dir, "", 0, append([]string{"plugin", "new", r.name}, r.needs()...)...)
+	r.do("cd page\n")
+	place(t, filepath.Join(r.dir, "main.go"), "package main\n"+program, 0o644)
+	place(t, filepath.Join(r.dir, "main_test.go"), "package main\n", 0o644)
+	r.enter("go mod tidy && go vet .\n", nil)
+}

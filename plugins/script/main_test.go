@@ -188,7 +188,7 @@ func TestExampleInBash(t *testing.T) {
 	}
 }
 
-func TestExampleInPython(t *testing.T) {
+func TestReadmeExampleInPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("there is no Python here")
