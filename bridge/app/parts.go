@@ -130,6 +130,7 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 			Journal:   func() httpapi.EventFigures { return httpapi.EventFigures(a.journal.Stats()) },
 			Detectors: a.detectorFigures,
 			Alerts:    a.alertFigures,
+			Plugins:   a.pluginFigures,
 		},
 		Log: a.log,
 	})

@@ -25,7 +25,7 @@ func (a *App) newPlugins(level *slog.LevelVar) (err error) {
 		names = append(names, i.Name)
 		cfg.Instances = append(cfg.Instances, pluginhost.Instance{
 			Name: i.Name, Type: i.Type, Enabled: i.Enabled, Settings: i.Settings.Reveal(), Hidden: i.Settings.Hidden(),
-			Cameras: i.Cameras, Memory: i.Memory, Dev: i.Dev, RunAs: i.RunAs, Source: short(i.Source),
+			Cameras: i.Cameras, Memory: i.Memory, Every: i.Every, MaxFPS: i.MaxFPS, Dev: i.Dev, RunAs: i.RunAs, Source: short(i.Source),
 		})
 	}
 	deps := pluginhost.Deps{
@@ -161,6 +161,17 @@ func (a *App) alertFigures() []httpapi.AlertFigures {
 	for _, s := range a.alerts.Stats().Instances {
 		out = append(out, httpapi.AlertFigures{
 			Plugin: s.Instance, Delivered: s.Sent, Retried: s.Retried, Failed: s.Failed + s.Dropped, Replaced: s.Replaced, Waiting: s.Queued,
+		})
+	}
+	return out
+}
+
+func (a *App) pluginFigures() []httpapi.PluginFigures {
+	var out []httpapi.PluginFigures
+	for _, s := range a.plugins.Stats() {
+		out = append(out, httpapi.PluginFigures{
+			Plugin: s.Instance, Entered: s.Entered, Exits: s.Exits, Calls: s.Calls, Failures: s.Failures,
+			Refused: s.Refused, Dropped: s.SinkDropped, Lines: s.LinesLost,
 		})
 	}
 	return out

@@ -24,7 +24,8 @@ type Sources struct {
 	Journal   func() EventFigures // of the events that are kept
 	Detectors func() []DetectorFigures
 
-	Alerts func() []AlertFigures
+	Alerts  func() []AlertFigures
+	Plugins func() []PluginFigures
 }
 
 // EventFigures are those of the events that are kept. Counters begin with the

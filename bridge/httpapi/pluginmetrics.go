@@ -13,6 +13,20 @@ type pluginFigures struct {
 
 	state, restarts, memory *prometheus.Desc
 	alerts, waiting         *prometheus.Desc
+
+	entered, exits, calls, failures, refused, dropped, lines *prometheus.Desc
+}
+
+// PluginFigures are the counters of one plugin instance since the program started.
+type PluginFigures struct {
+	Plugin   string
+	Entered  map[bridge.PluginState]uint64 // how often it came into each state
+	Exits    uint64                        // ends by itself, failed starts among them
+	Calls    uint64                        // to the plugin: alerts, pictures, events
+	Failures uint64                        // of those: with an error or too late
+	Refused  uint64                        // calls to the bridge: not allowed or too many
+	Dropped  uint64                        // events for which its queue had no room
+	Lines    uint64                        // of its log that were too many
 }
 
 func newPluginFigures(s *Server) *pluginFigures {
@@ -26,6 +40,14 @@ func newPluginFigures(s *Server) *pluginFigures {
 		memory:   of("plugin_memory_bytes", "Resident memory of the plugin's process."),
 		alerts:   of("alerts_total", "Alerts delivered, given up, and replaced by a newer one while they waited; attempts that were repeated.", "result"),
 		waiting:  of("alerts_waiting", "Alerts that wait for the plugin."),
+
+		entered:  of("plugin_transitions_total", "How often the plugin came into the state.", "state"),
+		exits:    of("plugin_exits_total", "Ends of the plugin by itself, and starts that failed."),
+		calls:    of("plugin_calls_total", "Alerts, pictures and events given to the plugin."),
+		failures: of("plugin_call_failures_total", "Calls of the plugin that ended with an error or too late."),
+		refused:  of("plugin_refused_calls_total", "Calls of the plugin to the bridge that were not allowed or too many."),
+		dropped:  of("plugin_events_dropped_total", "Events for which the queue of the plugin had no room."),
+		lines:    of("plugin_log_lines_dropped_total", "Lines of the plugin's log that were too many."),
 	}
 }
 
@@ -40,7 +62,8 @@ func pluginStates() []bridge.PluginState {
 
 // Describe implements prometheus.Collector.
 func (f *pluginFigures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.state, f.restarts, f.memory, f.alerts, f.waiting} {
+	for _, d := range []*prometheus.Desc{f.state, f.restarts, f.memory, f.alerts, f.waiting,
+		f.entered, f.exits, f.calls, f.failures, f.refused, f.dropped, f.lines} {
 		ch <- d
 	}
 }
@@ -50,6 +73,11 @@ func (f *pluginFigures) Collect(ch chan<- prometheus.Metric) {
 	if plugins := f.server.deps.Plugins; plugins != nil {
 		for _, p := range plugins.List() {
 			f.collectPlugin(ch, p)
+		}
+	}
+	if ask := f.server.deps.Sources.Plugins; ask != nil {
+		for _, p := range ask() {
+			f.collectCounters(ch, p)
 		}
 	}
 	if ask := f.server.deps.Sources.Alerts; ask != nil {
@@ -69,5 +97,16 @@ func (f *pluginFigures) collectPlugin(ch chan<- prometheus.Metric, p bridge.Plug
 	ch <- counter(f.restarts, float64(p.Restarts), p.Instance)
 	if p.Memory > 0 {
 		ch <- gauge(f.memory, float64(p.Memory), p.Instance)
+	}
+}
+
+func (f *pluginFigures) collectCounters(ch chan<- prometheus.Metric, p PluginFigures) {
+	for state, n := range p.Entered {
+		ch <- counter(f.entered, float64(n), p.Plugin, string(state))
+	}
+	for desc, n := range map[*prometheus.Desc]uint64{
+		f.exits: p.Exits, f.calls: p.Calls, f.failures: p.Failures, f.refused: p.Refused, f.dropped: p.Dropped, f.lines: p.Lines,
+	} {
+		ch <- counter(desc, float64(n), p.Plugin)
 	}
 }

@@ -32,6 +32,7 @@ import (
 // arguments are name=value: how it behaves.
 func TestMain(m *testing.M) {
 	if os.Getenv(launch.CookieKey) == launch.CookieValue {
+		endAtOnce()
 		behave(os.Args[1:])
 		return
 	}
@@ -42,6 +43,19 @@ func TestMain(m *testing.M) {
 		return
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// endAtOnce keeps the race detector from waiting a second at each end of a plugin.
+func endAtOnce() {
+	const setting = "GORACE"
+	if !raceDetector || os.Getenv(setting) != "" {
+		return
+	}
+	program, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(program, os.Args, append(os.Environ(), setting+"=atexit_sleep_ms=0"))
+	}
+	panic(err)
 }
 
 // trick is how the test plugin behaves.
@@ -79,6 +93,9 @@ func behave(args []string) {
 		t[k] = v
 	}
 	starts := counted("starts")
+	if err := os.WriteFile("home", []byte(os.Getenv("HOME")), 0o600); err != nil {
+		panic(err)
+	}
 	switch {
 	case t["silent"] != "":
 		<-time.After(time.Hour)
