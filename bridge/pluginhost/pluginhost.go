@@ -44,6 +44,7 @@ type Instance struct {
 	Hidden   []string       // texts among them that are secrets whatever the plugin says
 	Cameras  []string       // ids that it may see; nil: all
 	Memory   int64          // bytes that its processes may take together; 0: 256 MiB
+	Every    int            // a detector sees every so many judged pictures, also without motion; 0: it is woken by motion
 	MaxFPS   float64        // pictures a second and camera for a detector at most; 0: as many as it wants
 	Dev      bool           // its files are not checked, and a change of them restarts it
 	RunAs    string         // user; "": the bridge's own
