@@ -1,12 +1,12 @@
 # Each target is one script or one line; what a target does is in .ci/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-ha deps lint bench fuzz proto
+.PHONY: help run build test test-ha deps lint bench fuzz proto conformance
 
 ARGS =
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-7s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
 
 run: ## build and run the demo: four simulated cameras, a page, MQTT; needs only Go
 	@.ci/build cmd/espcam-bridge plugins
@@ -36,3 +36,6 @@ fuzz: ## run every fuzz target for FUZZTIME (1m)
 
 proto: ## make plugins/pluginpb out of plugins/proto, and check that no plugin breaks (ARGS=--release: this is the state from now on)
 	@.ci/proto $(ARGS)
+
+conformance: ## try the plugins that come with the bridge by the conformance kit, and write the outcome into plugins/README.md
+	@go run ./.ci/conformance plugins/README.md

@@ -84,7 +84,7 @@ func TestSucceedsLater(t *testing.T) {
 		r.post.answers(nil)
 		time.Sleep(time.Second)
 		r.wantTold("phone begin porch", "phone begin porch")
-		first, second := r.post.calls[0], r.post.calls[1]
+		first, second := r.post.all()[0], r.post.all()[1]
 		if second.Attempt != 2 || second.Text != first.Text || string(second.Event.Picture.JPEG()) != string(e.Picture.JPEG()) {
 			t.Errorf("the second attempt is %+v", second)
 		}
@@ -111,7 +111,7 @@ func TestServiceWantsSilence(t *testing.T) {
 		time.Sleep(time.Second)
 		r.hear(happens("yard"))
 		time.Sleep(time.Minute)
-		for _, c := range r.post.calls[1:] {
+		for _, c := range r.post.all()[1:] {
 			at, want := c.at.Sub(start), 20*time.Second
 			if c.instance == "mail" {
 				want = 0
@@ -167,7 +167,7 @@ func TestOneAtATime(t *testing.T) {
 		r.hear(happens("a"), happens("bb"), happens("ccc"))
 		time.Sleep(time.Minute)
 		var mail, phone []time.Duration
-		for _, c := range r.post.calls {
+		for _, c := range r.post.all() {
 			if c.instance == "mail" {
 				mail = append(mail, c.at.Sub(start))
 			} else {
@@ -197,7 +197,7 @@ func TestRestartOfPlugin(t *testing.T) {
 		r.hear(happens("yard"))
 		start()
 		r.wantTold("phone begin porch", "phone update porch", "phone begin yard")
-		for _, c := range r.post.calls {
+		for _, c := range r.post.all() {
 			if c.Attempt != 1 || c.Phase == bridge.PhaseUpdate && c.Event.Picture.Seq != 4 {
 				t.Errorf("sent %+v", c)
 			}
@@ -339,7 +339,7 @@ func TestHandles(t *testing.T) {
 		e.Zones = []string{"door"}
 		r.hear(e, over(e))
 		got := []string{}
-		for _, c := range r.post.calls {
+		for _, c := range r.post.all() {
 			got = append(got, c.Handle)
 		}
 		if want := []string{"", "", "message of porch", "message of porch"}; !slices.Equal(got, want) {

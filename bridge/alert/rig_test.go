@@ -89,6 +89,12 @@ func (p *post) answers(f func(ctx context.Context, instance string, a bridge.Ale
 	p.mu.Unlock()
 }
 
+func (p *post) all() []call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.calls)
+}
+
 // told lists the calls as "instance phase camera".
 func (p *post) told() []string {
 	p.mu.Lock()
@@ -135,6 +141,24 @@ func (s *shelf) Picture(id string) (io.ReadSeekCloser, error) {
 	return nil, bridge.Errorf(bridge.CodeNotFound, "there is no picture of %q", id)
 }
 
+// paper is a log that several Alerts may write to.
+type paper struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (p *paper) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.Write(b)
+}
+
+func (p *paper) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.String()
+}
+
 type opened struct{ *bytes.Reader }
 
 func (opened) Close() error { return nil }
@@ -146,7 +170,7 @@ type rig struct {
 	store  *store.Store
 	post   *post
 	shelf  *shelf
-	log    *bytes.Buffer
+	log    *paper
 	alerts *Alerts
 	events *bridge.EventListener
 	end    func()
@@ -158,7 +182,7 @@ func begin(t *testing.T, dir string, cfg Config) *rig {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	r := &rig{t: t, dir: dir, post: &post{}, shelf: &shelf{events: map[string]bridge.Event{}, pictures: map[string][]byte{}}, log: &bytes.Buffer{}}
+	r := &rig{t: t, dir: dir, post: &post{}, shelf: &shelf{events: map[string]bridge.Event{}, pictures: map[string][]byte{}}, log: &paper{}}
 	return r.start(cfg)
 }
 

@@ -125,7 +125,7 @@ func TestWords(t *testing.T) {
 		if n := len(r.post.told()); n != 3 {
 			t.Fatalf("%d messages", n)
 		}
-		for _, c := range r.post.calls {
+		for _, c := range r.post.all() {
 			if c.Priority == 3 {
 				if c.Title != "Dog at Camera porch" || c.Text != "00:00" || !c.Event.Picture.IsZero() {
 					t.Errorf("the usual is %+v", c)

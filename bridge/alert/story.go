@@ -140,21 +140,21 @@ func (a *Alerts) consider(s *story, now time.Time) {
 
 // decide finds out whether somebody is told of the event; it may stay open.
 func (a *Alerts) decide(s *story, now time.Time) {
-	over := s.event.Over()
-	missing := s.route.missing(s.event)
-	waiting := now.Before(s.deadline()) && !over
+	reason := s.route.missing(s.event)
+	if s.waits(reason, now) {
+		return
+	}
 	cool := coolKey{s.route.Name, s.event.Camera}
 	switch {
-	case missing == unlabelled && waiting, missing != "" && missing != unlabelled && !over, missing == "" && waiting && !s.ready():
-		return
-	case missing == "" && s.route.hushed(now):
-		missing = quiet
-	case missing == "" && s.route.Cooldown > 0 && now.Sub(a.cooling[cool]) < s.route.Cooldown:
-		missing = cooling
+	case reason != "":
+	case s.route.hushed(now):
+		reason = quiet
+	case now.Sub(a.cooling[cool]) < s.route.Cooldown:
+		reason = cooling
 	}
-	if missing != "" {
+	if reason != "" {
 		s.fate = untold
-		a.suppress(s, missing)
+		a.suppress(s, reason)
 		return
 	}
 	s.fate = told
@@ -162,6 +162,21 @@ func (a *Alerts) decide(s *story, now time.Time) {
 		a.cooling[cool] = now
 		a.ledger.save(&letter{ID: cool.String(), State: cooled, Route: cool.route, At: now, Event: bridge.Event{Camera: cool.camera}})
 	}
+}
+
+// waits reports whether it is too early to decide. missing is the first
+// condition that is not fulfilled.
+func (s *story) waits(missing string, now time.Time) bool {
+	early := now.Before(s.deadline())
+	switch {
+	case s.event.Over():
+		return false
+	case missing == "":
+		return early && !s.ready()
+	case missing == unlabelled:
+		return early
+	}
+	return true // it may still come true
 }
 
 // deadline is until when the story may wait: for a label or a better picture,

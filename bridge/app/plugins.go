@@ -25,7 +25,7 @@ func (a *App) newPlugins(level *slog.LevelVar) (err error) {
 		names = append(names, i.Name)
 		cfg.Instances = append(cfg.Instances, pluginhost.Instance{
 			Name: i.Name, Type: i.Type, Enabled: i.Enabled, Settings: i.Settings.Reveal(), Hidden: i.Settings.Hidden(),
-			Cameras: i.Cameras, Memory: i.Memory, Dev: i.Dev, RunAs: i.RunAs, Source: short(i.Source),
+			Cameras: i.Cameras, Memory: i.Memory, Every: i.Every, MaxFPS: i.MaxFPS, Dev: i.Dev, RunAs: i.RunAs, Source: short(i.Source),
 		})
 	}
 	deps := pluginhost.Deps{

@@ -27,6 +27,8 @@ type Instance struct {
 	Settings PluginSettings // free-form: only the plugin knows what it takes
 	Cameras  []string       // ids that it may see; nil means all
 	Memory   int64          // bytes that its process may take
+	Every    int            // a detector sees every so many judged pictures, also without motion; 0: it is woken by motion
+	MaxFPS   float64        // pictures a second and camera that a detector sees at most; 0: as many as it says it can
 	Dev      bool           // its files are not compared with those that were accepted
 	RunAs    string         // user of the process; "" means the bridge's own
 	Source   string         // "file:line" of the instance
@@ -91,6 +93,8 @@ func (p *Plugins) add(name string) value {
 		row("settings", freeForm{&i.Settings}),
 		row("cameras", listOf(&i.Cameras, func(s *string) value { return one(s, words(64)) })),
 		row("memory", one(&i.Memory, size[int64](16<<20, 64<<30))),
+		row("every", one(&i.Every, number(0, 1000))),
+		row("max_fps", one(&i.MaxFPS, rate)),
 		row("dev", one(&i.Dev, boolean)),
 		row("run_as", one(&i.RunAs, optional(userName))),
 	}
@@ -114,6 +118,15 @@ func pluginType(text string) (string, error) {
 		return "", expected("must be the name of a plugin, such as ntfy, not %s: espcam-bridge plugin list shows them", quote(text))
 	}
 	return text, nil
+}
+
+// rate is pictures a second; 0 leaves it to others.
+func rate(text string) (float64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f >= 0 && f <= 15) {
+		return 0, expected("must be a number from 0 to 15, not %s", quote(text))
+	}
+	return f, nil
 }
 
 func userName(text string) (string, error) {

@@ -25,7 +25,10 @@ type detector struct {
 
 func (l *life) detectorOptions() bridge.DetectorOptions {
 	needs := l.about.Detector
-	o := bridge.DetectorOptions{Timeout: l.host.timing.detect, Always: needs.GetStateful(), MaxFPS: needs.GetMaxFps(), Cameras: l.cfg.Cameras}
+	o := bridge.DetectorOptions{
+		Timeout: l.host.timing.detect, Always: needs.GetStateful() || l.cfg.Every > 0, Every: l.cfg.Every,
+		MaxFPS: needs.GetMaxFps(), Cameras: l.cfg.Cameras,
+	}
 	if m := l.cfg.MaxFPS; m > 0 && (o.MaxFPS <= 0 || m < o.MaxFPS) {
 		o.MaxFPS = m
 	}

@@ -44,6 +44,7 @@ type Instance struct {
 	Hidden   []string       // texts among them that are secrets whatever the plugin says
 	Cameras  []string       // ids that it may see; nil: all
 	Memory   int64          // bytes that its processes may take together; 0: 256 MiB
+	Every    int            // a detector sees every so many judged pictures, also without motion; 0: it is woken by motion
 	MaxFPS   float64        // pictures a second and camera for a detector at most; 0: as many as it wants
 	Dev      bool           // its files are not checked, and a change of them restarts it
 	RunAs    string         // user; "": the bridge's own
@@ -104,6 +105,14 @@ type Host struct {
 func New(cfg Config, deps Deps) (*Host, error) { return newHost(cfg, deps, defaultTiming()) }
 
 func newHost(cfg Config, deps Deps, t timing) (*Host, error) {
+	// A plugin works elsewhere, so its paths must be whole.
+	for _, dir := range []*string{&cfg.Dir, &cfg.DataDir} {
+		abs, err := filepath.Abs(*dir)
+		if err != nil {
+			return nil, err
+		}
+		*dir = abs
+	}
 	records, err := store.NewTable[record](deps.Store, "plugins")
 	if err != nil {
 		return nil, err

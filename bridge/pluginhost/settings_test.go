@@ -202,3 +202,22 @@ func TestAnotherProtocol(t *testing.T) {
 	r.write("roles=notifier")
 	r.reaches(bridge.PluginReady)
 }
+
+func TestDirectoriesMayBeRelative(t *testing.T) {
+	r := newRig(t)
+	r.install("roles=notifier")
+	r.start()
+	r.reaches(bridge.PluginReady)
+	r.stop()
+	t.Chdir(r.data)
+	dir, err := filepath.Rel(r.data, r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.cfg.Dir, r.cfg.DataDir = dir, "."
+	r.start()
+	r.reaches(bridge.PluginReady)
+	if n := r.starts(); n != 2 || r.file("home") != filepath.Join(r.data, "plugins", "phone") {
+		t.Errorf("after %d starts its home is %q", n, r.file("home"))
+	}
+}

@@ -6,9 +6,9 @@
 //	espcam-bridge demo           run it with simulated cameras, nothing to set up
 //	espcam-bridge check-config   show every mistake in the configuration
 //	espcam-bridge keys           add, list and remove camera keys
-//	espcam-bridge health         ask a running bridge whether it is well
+//	espcam-bridge health         ask a running bridge whether it is well; version
+//	espcam-bridge plugin         write, check, install and test plugins
 //	espcam-bridge motion         measure motion detection on labelled clips
-//	espcam-bridge version
 //
 // It exits with 0 when it was stopped as asked, 1 when something failed while
 // running (a port in use too), 2 for wrong usage or configuration and 3 when
@@ -94,7 +94,7 @@ func commands(started *bool) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&s.config, "config", "bridge.yaml", "configuration file")
-	root.AddCommand(serveCommand(s), demoCommand(), checkCommand(s), keysCommand(s), healthCommand(s), motionCommand(), versionCommand())
+	root.AddCommand(serveCommand(s), demoCommand(), checkCommand(s), keysCommand(s), healthCommand(s), motionCommand(), pluginCommand(s), versionCommand())
 	return root
 }
 

@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -82,9 +83,12 @@ type Process struct {
 	conn   *grpc.ClientConn
 	stop   sync.Once
 
+	// seen is the same as conn, but for a start that failed. It is no business of
+	// mu: go-plugin opens a stream while HostID holds that and waits for the stream.
+	seen atomic.Pointer[grpc.ClientConn]
+
 	mu   sync.Mutex
 	host *hostServer
-	seen *grpc.ClientConn // the same as conn, but for a start that failed
 }
 
 // Start starts a plugin and returns after its handshake. ctx bounds the start
@@ -96,6 +100,10 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	}
 	if s.Within <= 0 {
 		s.Within = defaultFor
+	}
+	var err error
+	if s.Dir, err = filepath.Abs(s.Dir); err != nil {
+		return nil, err
 	}
 	dir, err := privateDir(s)
 	if err != nil {
@@ -123,6 +131,9 @@ func privateDir(s Spec) (string, error) {
 		parent = "" // another user cannot get through our directories
 	}
 	dir, err := os.MkdirTemp(parent, "plug")
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
 	if err != nil || s.RunAs == "" {
 		return dir, err
 	}
@@ -161,9 +172,7 @@ func (p *Process) config() *goplugin.ClientConfig {
 // remember keeps the connection, which go-plugin loses when a plugin stops
 // answering right after its handshake.
 func (p *Process) remember(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	p.mu.Lock()
-	p.seen = conn
-	p.mu.Unlock()
+	p.seen.Store(conn)
 	return open(ctx, desc, conn, method, opts...)
 }
 
@@ -323,8 +332,8 @@ func (p *Process) end() {
 		p.host.stop()
 		p.host = nil
 	}
-	if p.seen != nil {
-		_ = p.seen.Close() // it is closed already, except after a start that failed
+	if conn := p.seen.Load(); conn != nil {
+		_ = conn.Close() // it is closed already, except after a start that failed
 	}
 	if err := os.RemoveAll(p.dir); err != nil {
 		p.log.add(errorLine("cannot remove %s: %v", filepath.Base(p.dir), err))

@@ -46,6 +46,7 @@ type kit struct {
 
 	current  *launch.Process // configured and working; nil: none yet
 	broken   error           // why none ever worked: then trying again only takes time
+	face     []byte          // the picture of its events: making one takes longer than the rest of a call
 	events   int             // made so far
 	sequence uint64          // of the current process's newest event for a sink
 
@@ -64,7 +65,7 @@ func newKit(ctx context.Context, t Target) (*kit, error) {
 		return nil, err
 	}
 	t.restarts, t.events = or(t.restarts, 20), or(t.events, 1000)
-	k := &kit{target: t, command: command, marker: "PLUGINTEST_RUN=" + rand.Text(), host: &FakeHost{}}
+	k := &kit{target: t, command: command, marker: "PLUGINTEST_RUN=" + rand.Text(), host: &FakeHost{}, face: Picture(1, width, height)}
 	if k.dir, err = os.MkdirTemp("", "plugintest"); err != nil {
 		return nil, err
 	}
@@ -326,7 +327,7 @@ func (k *kit) reaches() bool {
 // else holds.
 func (k *kit) alert(phase pluginpb.Phase) *pluginpb.Alert {
 	k.events++
-	a := TestAlert(k.events, phase)
+	a := alertWith(eventWith(k.events, phase, k.face))
 	a.Title = "plugintest " + rand.Text()
 	return a
 }

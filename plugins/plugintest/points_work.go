@@ -134,9 +134,7 @@ func (k *kit) takes(ctx context.Context, p *launch.Process, jpeg []byte) error {
 		}
 	}
 	if k.has(pluginpb.Role_ROLE_SINK) {
-		e := TestEvent(k.events, pluginpb.Phase_PHASE_BEGIN)
-		e.Jpeg = jpeg
-		return k.delivers(ctx, p, e)
+		return k.delivers(ctx, p, eventWith(k.events, pluginpb.Phase_PHASE_BEGIN, jpeg))
 	}
 	return nil
 }

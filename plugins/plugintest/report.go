@@ -2,7 +2,10 @@ package plugintest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -109,10 +112,17 @@ func Check(ctx context.Context, t Target, report func(Result)) (Report, error) {
 	return Report{Plugin: d.GetName(), Version: d.GetVersion(), SDK: d.GetSdk(), Roles: roles(d), Points: points, Tier: tier(points)}, nil
 }
 
+// ReportsKey is the environment variable with a directory in which Run leaves its
+// reports as JSON.
+const ReportsKey = "PLUGINTEST_REPORTS"
+
 // Run tries all points, each as a subtest.
 func Run(t *testing.T, target Target) Report {
 	t.Helper()
 	report, err := Check(t.Context(), target, nil)
+	if err == nil && os.Getenv(ReportsKey) != "" {
+		err = report.save(os.Getenv(ReportsKey), t.Name())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,4 +137,14 @@ func Run(t *testing.T, target Target) Report {
 		})
 	}
 	return report
+}
+
+// save writes the report into a directory, under the names of plugin and test.
+func (r Report) save(dir, test string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	name := r.Plugin + "-" + strings.ReplaceAll(test, "/", "_") + ".json"
+	return os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o644)
 }

@@ -11,13 +11,17 @@ import (
 
 // TestEvent makes the n-th event of the synthetic camera, with a picture.
 func TestEvent(n int, phase pluginpb.Phase) *pluginpb.Event {
+	return eventWith(n, phase, Picture(n, width, height))
+}
+
+func eventWith(n int, phase pluginpb.Phase, jpeg []byte) *pluginpb.Event {
 	now := time.Now().UnixMilli()
 	box := &pluginpb.Box{X: 0.4, Y: 0.375, W: 0.1875, H: 0.25}
 	e := &pluginpb.Event{
 		Id: fmt.Sprintf("%013d", n), Phase: phase, Camera: Camera(), Sources: []string{"pixels"},
 		Labels: []*pluginpb.Detection{{Label: "person", Score: 0.9, Box: box}}, Zones: []string{"door"},
 		Boxes: []*pluginpb.Box{box}, Score: 0.75, BeginMs: now - 2000, LastMs: now,
-		Jpeg: Picture(n, width, height), TakenMs: now, Width: width, Height: height,
+		Jpeg: jpeg, TakenMs: now, Width: width, Height: height,
 	}
 	if phase == pluginpb.Phase_PHASE_END {
 		e.EndMs, e.Ending = now, "quiet"
@@ -27,8 +31,12 @@ func TestEvent(n int, phase pluginpb.Phase) *pluginpb.Event {
 
 // TestAlert makes an alert of TestEvent.
 func TestAlert(n int, phase pluginpb.Phase) *pluginpb.Alert {
+	return alertWith(TestEvent(n, phase))
+}
+
+func alertWith(e *pluginpb.Event) *pluginpb.Alert {
 	return &pluginpb.Alert{
-		Event: TestEvent(n, phase), Title: "Test of a plugin", Text: "Motion at the front porch", Priority: 3, Attempt: 1,
+		Event: e, Title: "Test of a plugin", Text: "Motion at the front porch", Priority: 3, Attempt: 1,
 		Url: "http://bridge.invalid/#porch", Actions: []*pluginpb.Action{{Label: "Open", Url: "http://bridge.invalid/#porch"}},
 	}
 }

@@ -41,6 +41,12 @@ const maxAge = 20 * time.Minute
 const rejected = 77
 
 func main() {
+	if program, err := os.Executable(); err == nil {
+		if name, script := beside(program); name != "" {
+			fmt.Fprintln(os.Stderr, serveBound(name, script)) // it returns only if the script cannot be read
+			os.Exit(1)
+		}
+	}
 	sdk.Main(sdk.Plugin[settings]{
 		Name: "script", Version: "1.0.0", Summary: "Runs a program of yours for alerts, pictures or events.",
 		Notify: notify, Detect: detect, Deliver: deliver, Validate: validate, Start: start,

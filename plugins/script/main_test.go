@@ -188,7 +188,7 @@ func TestExampleInBash(t *testing.T) {
 	}
 }
 
-func TestExampleInPython(t *testing.T) {
+func TestReadmeExampleInPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("there is no Python here")
@@ -311,7 +311,7 @@ done`)
 	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program ended instead of an answer" {
 		t.Error(err)
 	}
-	a.Text, b.Timeout = "hang", 300*time.Millisecond
+	a.Text, b.Timeout = "hang", 1500*time.Millisecond
 	if _, err := notify(b.ctx, b.settings, a); err == nil || err.Error() != "the program did not answer within 1.5s and was killed" {
 		t.Error(err)
 	}

@@ -124,7 +124,7 @@ func Open(path string) Folder {
 // readManifest returns the zero Manifest where there is no plugin.yaml.
 func readManifest(path string) (m Manifest, err error) {
 	name := filepath.Join(path, ManifestName)
-	file, err := os.Open(name)
+	text, err := readSmall(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(path); err != nil {
 			return m, fmt.Errorf("there is no plugin: %w", err)
@@ -134,13 +134,7 @@ func readManifest(path string) (m Manifest, err error) {
 	if err != nil {
 		return m, err
 	}
-	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxManifest {
-		return m, bridge.Errorf(bridge.CodeInvalid, "%s is not a file of at most %d KiB", name, maxManifest>>10)
-	}
-	dec := yaml.NewDecoder(file)
-	dec.KnownFields(true)
-	if err := dec.Decode(&m); err != nil {
+	if err := decodeStrict(text, &m); err != nil {
 		return m, bridge.Errorf(bridge.CodeInvalid, "%s cannot be used: %w; it knows name, version, api, summary, command, roles, permissions", name, err)
 	}
 	return m, nil

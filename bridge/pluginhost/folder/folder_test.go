@@ -265,3 +265,22 @@ func TestBrokenLock(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestReadTrial(t *testing.T) {
+	dir := t.TempDir()
+	none, err := ReadTrial(dir)
+	if err != nil || none.Settings != nil {
+		t.Errorf("without a file: %+v, %v", none, err)
+	}
+	write(t, dir, map[string]string{TrialName: "settings: {topic: x}\nurls: {url: \"json://{host}\"}\nskip: {13: it cannot edit}\n", "other.yaml": "setings: {}"})
+	got, err := ReadTrial(dir)
+	if err != nil || got.Settings["topic"] != "x" || got.URLs["url"] != "json://{host}" || got.Skip[13] != "it cannot edit" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := ReadTrial(filepath.Join(dir, "other.yaml")); err == nil || !strings.Contains(err.Error(), "setings") {
+		t.Errorf("a misspelled key: %v", err)
+	}
+	if _, err := ReadTrial(filepath.Join(dir, "missing.yaml")); err == nil {
+		t.Error("a file that was named and is not there is no error")
+	}
+}
