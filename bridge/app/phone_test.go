@@ -159,6 +159,42 @@ func TestAPictureIsOnThePhoneWhenSomethingMoves(t *testing.T) {
 	})
 }
 
+// TestADetectorDecidesWhoIsTold has a detector that names what moves: who asked for
+// that is told of it by its name, who asked for another thing is not.
+func TestADetectorDecidesWhoIsTold(t *testing.T) {
+	p := newPhone(t)
+	cfg := withPhone(t, p)
+	install(t, cfg.Plugins.Dir, "chaos", "snapshot", "frames", "publish")
+	cfg.Plugins.Instances = append(cfg.Plugins.Instances, config.Instance{Name: "eye", Type: "chaos", Enabled: true})
+	begin := []bridge.Phase{bridge.PhaseBegin}
+	cfg.Alerts = []config.Alert{
+		{Name: "never", To: []string{"phone"}, Phases: begin, Labels: []string{"person"}, HoldOff: 100 * time.Millisecond},
+		{Name: "named", To: []string{"phone"}, Phases: begin, Labels: []string{"chaos"}, HoldOff: 10 * time.Second, Picture: true},
+	}
+	g := openGuarded(t, cfg)
+	g.setMotion(`{"off_delay":1}`)
+	g.running("phone")
+	g.running("eye")
+	g.drive()
+	n := p.wants(t, 1)
+	if got := n.header.Get("Title"); got != "Chaos at porch" {
+		t.Errorf("the title is %q", got)
+	}
+	id := n.header.Get("X-Sequence-ID")
+	var labels []any
+	eventually(t, "the event is kept with its label", func() bool {
+		labels, _ = g.ask("GET", "/api/v1/events/"+id, "").json["labels"].([]any)
+		return len(labels) > 0
+	})
+	if at(labels[0], "label") != "chaos" || at(labels[0], "box") == nil {
+		t.Errorf("event %s has the labels %v", id, labels)
+	}
+	g.mqtt.wants("espcam/porch/motion", "OFF")
+	if all := p.got(); len(all) != 1 {
+		t.Errorf("%d alerts came", len(all))
+	}
+}
+
 // TestTheTestButtonReallySends is the page's button and the command line's.
 func TestTheTestButtonReallySends(t *testing.T) {
 	p := newPhone(t)

@@ -110,7 +110,7 @@ func (k *kit) drains(ctx context.Context) error {
 	short, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
 	if _, err := p.Plugin().Drain(short, &pluginpb.DrainRequest{WithinMs: uint32(endTime.Milliseconds() - 1000)}); err != nil {
-		return fmt.Errorf("Drain: %w", err)
+		return fmt.Errorf("calling Drain: %w", err)
 	}
 	if err := <-sent; err != nil {
 		return fmt.Errorf("what was under way during Drain: %w", err)

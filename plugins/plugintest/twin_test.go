@@ -310,8 +310,8 @@ func (t *twin) Detect(_ context.Context, in *pluginpb.DetectRequest) (*pluginpb.
 	t.looking[in.GetCamera()] = true
 	t.mu.Unlock()
 	look := 2 * time.Millisecond
-	if len(in.GetJpeg()) > 1<<20 {
-		look = 300 * time.Millisecond
+	if len(in.GetJpeg()) < 19<<10 { // all but those of the many events
+		look = 150 * time.Millisecond
 	}
 	<-time.After(look)
 	t.mu.Lock()

@@ -149,16 +149,15 @@ func bounded(ctx context.Context, method string, request, answer any, conn *grpc
 // await polls until the condition holds or 30 s are over.
 func (d *driver) await(what string, holds func() bool) {
 	d.t.Helper()
-	for limit := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	limit := time.After(30 * time.Second)
+	for tick := time.Tick(5 * time.Millisecond); !holds(); {
 		select {
+		case <-tick:
 		case <-d.ended:
-			if holds() {
-				return
+			if !holds() {
+				d.t.Fatalf("it ended (%v) before %s:\n%s", d.cmd.ProcessState, what, d.stderr.String())
 			}
-			d.t.Fatalf("it ended (%v) before %s:\n%s", d.cmd.ProcessState, what, d.stderr.String())
-		default:
-		}
-		if time.Now().After(limit) {
+		case <-limit:
 			d.t.Fatalf("no %s within 30 s:\n%s", what, d.stderr.String())
 		}
 	}

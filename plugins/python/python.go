@@ -1,6 +1,10 @@
 // Package python holds the Python SDK of plugins, espcam_plugin.py, so that
 // `espcam-bridge plugin new --lang python` can put a copy beside a new plugin.
-// The package's tests hold it against the protocol.
+// It starts nothing by itself.
+//
+// Its tests run that file, and the plugins of this repository that are written
+// in Python, in the Python of .ci/python (ESPCAM_PYTHON): against the protocol
+// byte by byte, and with the conformance kit. Without that Python they skip.
 package python
 
 import _ "embed"

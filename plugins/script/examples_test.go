@@ -51,7 +51,7 @@ func exampleFile(t *testing.T, name string) string {
 	return path
 }
 
-func TestExampleWithCurl(t *testing.T) {
+func TestProgramWithCurl(t *testing.T) {
 	b, server, got := example(t, http.StatusOK, "curl")
 	b.Command, b.Environment = []string{exampleFile(t, "ntfy.sh")}, map[string]string{"NTFY_URL": server.URL + "/porch"}
 	if _, err := notify(b.ctx, b.settings, alert()); err != nil {
@@ -72,7 +72,7 @@ func TestExampleWithCurl(t *testing.T) {
 	}
 }
 
-func TestExampleInPython(t *testing.T) {
+func TestProgramInPython(t *testing.T) {
 	for status, want := range map[int]string{http.StatusOK: "", http.StatusNotFound: "reject", http.StatusBadGateway: "retry"} {
 		b, server, got := example(t, status, "python3")
 		b.Command, b.Mode, b.Reply = []string{exampleFile(t, "lines.py"), server.URL}, "lines", true

@@ -13,11 +13,14 @@ import { given } from './words.js';
 /** @typedef {import('../net/types.js').Plugin} Plugin */
 /** @typedef {import('../net/types.js').FailedAlert} FailedAlert */
 
+const again = 10_000; // ms until figures that nobody tells of, such as memory, are asked for
+
 export class Plugins extends HTMLElement {
   #source;
   /** @type {Map<string, Card>} */ #cards = new Map();
   /** @type {Plugin[]} */ #plugins = [];
   #heard = -1;
+  #asked = 0;
   #asking = false;
   #list = h('div', { class: 'cards' });
   #note = h('div', { class: 'none', hidden: true });
@@ -48,7 +51,7 @@ export class Plugins extends HTMLElement {
     if (!route.plugins) return;
     this.#list.hidden = !may;
     if (!may) return bridge.session.value.known ? this.#say('Plugins are for admins', 'Log in with the token of an admin to see them.') : undefined;
-    if (bridge.plugins.value !== this.#heard) void this.#ask();
+    if (bridge.plugins.value !== this.#heard || Date.now() - this.#asked > again) void this.#ask();
     for (const plugin of this.#plugins) this.#cards.get(plugin.instance)?.update(plugin, this.page.now());
     this.#guard();
   }
@@ -57,6 +60,7 @@ export class Plugins extends HTMLElement {
   async #ask() {
     if (this.#asking) return;
     this.#asking = true;
+    this.#asked = Date.now();
     this.#heard = this.page.bridge.plugins.value;
     const [plugins, failed] = await Promise.all([this.#source.plugins(), this.#source.failed()]);
     this.#asking = false;

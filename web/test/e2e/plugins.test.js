@@ -24,10 +24,10 @@ after(async () => {
 function home() {
   const all = new Plugged();
   all.plugins = [
-    plugin('phone', { fields, settings: { topic: 'my-cameras', program: '/usr/bin/ntfy', headers: { 'X-One': '1' } }, secrets: ['token'], log: ['INFO ready'], permissions: ['snapshot'] }),
-    plugin('mail', { type: 'smtp', state: 'backoff', problem: 'It ended with code 3: cannot reach mail.local:587', next: new Date(Date.now() + 45_000).toISOString(), started: null, memory: 0, restarts: 4, log: Array.from({ length: 50 }, (_, i) => `ERROR try ${i}: dial tcp 192.0.2.7:587: connection refused`) }),
-    plugin('finder', { type: 'person', version: '', roles: ['detector'], state: 'bad_config', problem: 'labels: "persn" is not known, did you mean "person"?', dev: true, fields: [{ name: 'labels', type: 'strings' }], settings: { labels: ['persn'] } }),
-    plugin('archive', { type: 'recorder', roles: ['sink'], state: 'disabled' }),
+    plugin('phone', { summary: 'Sends to ntfy, with the picture.', fields, settings: { topic: 'my-cameras', program: '/usr/bin/ntfy', headers: { 'X-One': '1' } }, secrets: ['token'], log: ['INFO ready'], permissions: ['snapshot'] }),
+    plugin('mail', { type: 'smtp', summary: 'Sends mail with the picture.', state: 'backoff', problem: 'It ended with code 3: cannot reach mail.local:587', next: new Date(Date.now() + 45_000).toISOString(), started: null, memory: 0, restarts: 4, log: Array.from({ length: 50 }, (_, i) => `ERROR try ${i}: dial tcp 192.0.2.7:587: connection refused`) }),
+    plugin('finder', { type: 'person', summary: 'Finds people in pictures.', version: '', roles: ['detector'], state: 'bad_config', problem: 'labels: "persn" is not known, did you mean "person"?', dev: true, fields: [{ name: 'labels', type: 'strings' }], settings: { labels: ['persn'] } }),
+    plugin('archive', { type: 'recorder', summary: 'Keeps a film of every event.', roles: ['sink'], state: 'disabled' }),
   ];
   all.failed = [
     { id: 'f1', instance: 'mail', route: 'night', event: 'e1', camera: 'yard', phase: 'begin', title: 'Motion in the yard', text: '', attempts: 4, at: new Date(Date.now() - 65_000).toISOString(), reason: 'the server says 550: no such user' },
@@ -286,7 +286,12 @@ test('a real plugin: it runs, is tried, set, refused, restarted and switched off
   );
   t.after(() => real.stop());
   const page = await open(t, chromium, `${real.url}#/plugins`, { expect: /status of (400|50[23])|WebSocket|ERR_CONNECTION/ });
-  const chip = (text) => card(page, 'hook').locator('.chip', { hasText: text }).waitFor();
+  const chip = async (text) => {
+    const is = card(page, 'hook').locator('.chip');
+    await until(async () => (await is.textContent()).match(text), `the plugin is ${text}`).catch(async (error) => {
+      throw new Error(`${error.message}: ${await card(page, 'hook').innerText()}\n${real.output}`);
+    });
+  };
   const send = async (count) => {
     await page.getByRole('button', { name: 'Send a test: hook' }).click();
     await until(() => got.length === count, `message ${count}`);
