@@ -150,7 +150,7 @@ func Default() *Config {
 		},
 		Motion:  defaultMotion(),
 		Events:  Events{Keep: 7 * 24 * time.Hour, MaxSize: 1 << 30},
-		Plugins: Plugins{Dir: "plugins"},
+		Plugins: Plugins{Dir: "espcam-plugins"},
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 	}
 }

@@ -39,7 +39,6 @@ type life struct {
 	about    *pluginpb.Description
 	granted  []string
 	stopping chan struct{} // closed when it is to end
-	stop     sync.Once
 	calls    *hostCalls
 
 	memory  atomic.Int64 // bytes
@@ -47,38 +46,76 @@ type life struct {
 	late    atomic.Int32 // detections in a row that came too late
 	misses  int          // signs of life in a row that did not come; run's own
 	ill     string       // what it said is wrong with it; run's own
+	stale   string       // why its changed files do not run instead; run's own
 
 	saying  *rate.Limiter
 	skipped int // lines left out; used by one line at a time
 }
 
-// live is one life: it returns why it ended.
+// live is the life of one process, and of those that replace it without a pause:
+// it returns why the last one ended.
 func (i *instance) live(ctx context.Context) error {
-	f, granted, err := i.trust()
+	l, err := i.grow(ctx, i.enter)
 	if err != nil {
 		return err
 	}
-	i.enter(bridge.PluginStarting, "", time.Time{})
+	var old sync.WaitGroup
+	defer old.Wait()
+	for {
+		err = l.serve(ctx)
+		var r *replaced
+		if !errors.As(err, &r) {
+			l.end(err)
+			return err
+		}
+		last := l
+		old.Go(func() { last.finish(i.host.timing.drain) })
+		l = r.by
+	}
+}
+
+// replaced ends a life after which another is already configured.
+type replaced struct{ by *life }
+
+func (*replaced) Error() string { return "replaced" }
+
+// grow brings a process up to being configured. enter shows the states on the way.
+func (i *instance) grow(ctx context.Context, enter func(bridge.PluginState, string, time.Time)) (*life, error) {
+	f, granted, err := i.trust()
+	if err != nil {
+		return nil, err
+	}
+	enter(bridge.PluginStarting, "", time.Time{})
 	l := &life{instance: i, granted: granted, stopping: make(chan struct{}), saying: rate.NewLimiter(linesPerSecond, linesAtOnce)}
 	l.calls = newHostCalls(ctx, l)
 	if err := l.start(ctx, f); err != nil {
 		l.calls.close()
-		return err
+		return nil, err
 	}
-	err = l.grow(ctx)
-	l.end(err)
-	return err
+	enter(bridge.PluginConfiguring, "", time.Time{})
+	if err = l.describe(ctx); err == nil {
+		_, err = l.configure(ctx, l.settings())
+	}
+	if err != nil {
+		l.finish(0)
+		return nil, err
+	}
+	return l, nil
 }
 
-func (l *life) grow(ctx context.Context) error {
-	l.enter(bridge.PluginConfiguring, "", time.Time{})
-	if err := l.describe(ctx); err != nil {
-		return err
+// renew starts the changed files of a plugin in development beside the process
+// that works, so that no alert waits. One that does not come up changes nothing.
+func (l *life) renew(ctx context.Context) error {
+	next, err := l.grow(ctx, func(bridge.PluginState, string, time.Time) {})
+	if err == nil {
+		return &replaced{next}
 	}
-	if _, err := l.configure(ctx, l.settings()); err != nil {
-		return err
-	}
-	return l.serve(ctx)
+	l.mu.Lock()
+	l.current = l
+	l.mu.Unlock()
+	l.stale = "its changed files are not used: " + err.Error()
+	l.show()
+	return nil
 }
 
 // trust finds the folder and checks that its files are those that were accepted.
@@ -287,7 +324,6 @@ func (l *life) crashed() error {
 
 // end stops the process. One that did nothing wrong may finish what it is at.
 func (l *life) end(why error) {
-	l.stop.Do(func() { close(l.stopping) })
 	drain := time.Duration(0)
 	if errors.Is(why, errAsked) {
 		l.enter(bridge.PluginDraining, "", time.Time{})
@@ -296,6 +332,11 @@ func (l *life) end(why error) {
 	if errors.Is(why, errGrown) {
 		drain = l.host.timing.drain / 5
 	}
+	l.finish(drain)
+}
+
+func (l *life) finish(drain time.Duration) {
+	close(l.stopping)
 	l.process.Stop(drain)
 	l.calls.close()
 }

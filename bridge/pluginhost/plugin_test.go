@@ -5,6 +5,7 @@ package pluginhost
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -227,7 +228,7 @@ func (s *evil) watch() error {
 			f, err := os.OpenFile("watched", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 			if err == nil {
 				_, err = f.WriteString(line)
-				err = f.Close()
+				err = errors.Join(err, f.Close())
 			}
 			if err != nil {
 				panic(err)

@@ -38,8 +38,10 @@ func (l *life) serve(ctx context.Context) error {
 			l.breaker.reset()
 		case <-memory.C:
 			err = l.watchMemory(l.host.memory.process)
-			if l.cfg.Dev && l.fingerprint() != files {
-				return errAsked
+			if err == nil && l.cfg.Dev {
+				if now := l.fingerprint(); now != files {
+					files, err = now, l.renew(ctx)
+				}
 			}
 		case <-health.C:
 			err = errors.Join(l.examine(ctx), l.watchMemory(l.host.memory.group))
@@ -81,9 +83,11 @@ func (l *life) has(r pluginpb.Role) bool { return slices.Contains(l.about.Roles,
 
 // show brings the state in line with what is known of the plugin's health.
 func (l *life) show() {
-	switch problem := l.ill; {
-	case problem != "":
-		l.enter(bridge.PluginDegraded, problem, time.Time{})
+	switch {
+	case l.ill != "":
+		l.enter(bridge.PluginDegraded, l.ill, time.Time{})
+	case l.stale != "":
+		l.enter(bridge.PluginDegraded, l.stale, time.Time{})
 	case l.slow():
 		l.enter(bridge.PluginDegraded, fmt.Sprintf("it needs more than %v for a picture: it is asked half as often", l.host.timing.detect), time.Time{})
 	default:

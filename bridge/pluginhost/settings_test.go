@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -159,7 +160,7 @@ func TestOnlyAcceptedFilesRun(t *testing.T) {
 	}
 }
 
-func TestInDevelopmentAChangeRestarts(t *testing.T) {
+func TestInDevelopmentAChangeIsTakenWithoutAPause(t *testing.T) {
 	r := newRig(t)
 	r.write("roles=notifier", "permissions=snapshot")
 	r.add(Instance{Name: "phone", Dev: true})
@@ -168,8 +169,30 @@ func TestInDevelopmentAChangeRestarts(t *testing.T) {
 	if !p.Dev || len(p.Permissions) != 1 {
 		t.Errorf("it is shown as %+v", p)
 	}
+	pid := r.pid()
+	again := func(what string, ok func() bool) {
+		t.Helper()
+		r.until(what, func() bool {
+			if _, err := r.tell("hello"); err != nil {
+				t.Fatalf("meanwhile: %v", err)
+			}
+			return ok()
+		})
+	}
+	r.write("roles=notifier", "garbage=1")
+	again("the complaint", func() bool { return r.plugin("phone").State == bridge.PluginDegraded })
+	if p := r.plugin("phone"); !strings.Contains(p.Problem, `its changed files are not used: plugin "evil" did not start: the first line on its stdout is "Hello!"`) || r.pid() != pid || p.Started.IsZero() {
+		t.Errorf("with bad files it is shown as %+v", p)
+	}
 	r.write("roles=notifier,sink", "permissions=snapshot")
-	r.until("the new one", func() bool { return len(r.plugin("phone").Roles) == 2 && r.plugin("phone").State == bridge.PluginReady })
+	again("the new one", func() bool { return r.pid() != pid })
+	if p := r.reaches(bridge.PluginReady); len(p.Roles) != 2 || p.Problem != "" {
+		t.Errorf("afterwards it is shown as %+v", p)
+	}
+	r.until("the end of the old one", func() bool { return syscall.Kill(pid, 0) != nil })
+	if n := r.Stats()[0].Entered[bridge.PluginDraining]; n != 0 {
+		t.Errorf("it was draining %d times", n)
+	}
 }
 
 func TestAnotherProtocol(t *testing.T) {

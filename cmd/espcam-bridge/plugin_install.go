@@ -63,8 +63,12 @@ func (i *install) run(path string) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	work, inPlace := src.Path, same(src.Path, filepath.Join(dir, src.Type))
+	place := filepath.Join(dir, src.Type)
+	work, inPlace := src.Path, same(src.Path, place)
 	if !inPlace {
+		if err := mine(dir, src.Type); err != nil {
+			return err
+		}
 		tmp, err := os.MkdirTemp(dir, ".install-")
 		if err != nil {
 			return err
@@ -83,6 +87,23 @@ func (i *install) run(path string) (err error) {
 		return err
 	}
 	return i.accept(dir, f, d)
+}
+
+// mine refuses to touch a folder in dir that "plugin install" did not put there:
+// it may be somebody's work.
+func mine(dir, name string) error {
+	place := filepath.Join(dir, name)
+	if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := folder.ReadLock(dir)
+	if err != nil {
+		return err
+	}
+	if _, accepted := lock[name]; !accepted {
+		return bridge.Errorf(bridge.CodeConflict, "%s is there and was never installed: move it away, accept it where it is with `espcam-bridge plugin install %s`, or name another plugins.dir", place, place)
+	}
+	return nil
 }
 
 // same reports whether both paths are one directory.

@@ -84,7 +84,7 @@ func contains(t *testing.T, text string, wants ...string) {
 func TestInstall(t *testing.T) {
 	dir, src := configured(t, quiet), sample(t)
 	out := says(t, dir, "", 0, "plugin", "install", src, "--yes")
-	installed := filepath.Join(dir, "plugins", "sample")
+	installed := filepath.Join(dir, "espcam-plugins", "sample")
 	contains(t, out, "sample 1.2.0: Sends alerts.", "it is a notifier, started with: ",
 		"look at the newest picture of its cameras at any time (snapshot)",
 		"sample 1.2.0 is installed in "+installed+" (4 files, SHA-256 ",
@@ -110,7 +110,7 @@ func TestInstall(t *testing.T) {
 	contains(t, says(t, dir, "y\n", 0, "plugin", "install", installed), "in the place of 1.2.0, accepted on", "Accept it? [y/N]", "is installed in")
 	contains(t, says(t, dir, "", 0, "plugin", "list"), "as accepted on ")
 	contains(t, says(t, dir, "", 0, "plugin", "install", src, "--yes"), "in the place of 1.2.0")
-	left, err := filepath.Glob(filepath.Join(dir, "plugins", ".*"))
+	left, err := filepath.Glob(filepath.Join(dir, "espcam-plugins", ".*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in the directory: %v, %v", left, err)
 	}
@@ -120,7 +120,7 @@ func TestInstallAsks(t *testing.T) {
 	dir, src := configured(t, quiet), sample(t)
 	contains(t, says(t, dir, "n\n", 1, "plugin", "install", src), "Accept it? [y/N]", "nothing was installed")
 	contains(t, says(t, dir, "", 2, "plugin", "install", src), "nobody is there to answer: nothing was installed; --yes agrees")
-	contains(t, says(t, dir, "", 0, "plugin", "list"), "No plugin is installed in plugins")
+	contains(t, says(t, dir, "", 0, "plugin", "list"), "No plugin is installed in espcam-plugins")
 }
 
 func TestInstallRefuses(t *testing.T) {
@@ -152,7 +152,7 @@ func TestInstallRefuses(t *testing.T) {
 			dir, src := configured(t, quiet), sample(t)
 			tt.spoil(t, src)
 			contains(t, says(t, dir, "", 1, "plugin", "install", src, "--yes"), tt.want)
-			left, err := os.ReadDir(filepath.Join(dir, "plugins"))
+			left, err := os.ReadDir(filepath.Join(dir, "espcam-plugins"))
 			if err == nil && len(left) > 0 {
 				t.Errorf("left in the directory: %v", left)
 			}
@@ -162,7 +162,7 @@ func TestInstallRefuses(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	dir, src := configured(t, quiet), sample(t)
-	contains(t, says(t, dir, "", 1, "plugin", "remove", "sample"), `there is no plugin "sample" in plugins: `)
+	contains(t, says(t, dir, "", 1, "plugin", "remove", "sample"), `there is no plugin "sample" in espcam-plugins: `)
 	contains(t, says(t, dir, "", 2, "plugin", "remove", "../data"), `"../data" is no plugin's name`)
 	says(t, dir, "", 0, "plugin", "install", src, "--yes")
 	used := "plugins: {instances: {phone: {type: sample, settings: {url: \"http://127.0.0.1:1/\"}}}}\n"
@@ -172,6 +172,19 @@ func TestRemove(t *testing.T) {
 	place(t, filepath.Join(dir, "bridge.yaml"), quiet, 0o600)
 	contains(t, says(t, dir, "", 0, "plugin", "remove", "sample"), "sample is gone.")
 	contains(t, says(t, dir, "", 0, "plugin", "list"), "No plugin is installed")
+}
+
+// TestFoldersOfOthers: what lies in the directory and was not installed stays.
+func TestFoldersOfOthers(t *testing.T) {
+	dir, src := configured(t, quiet), sample(t)
+	work := filepath.Join(dir, "espcam-plugins", "sample", "main.go")
+	place(t, work, "package main", 0o644)
+	const never = "sample is there and was never installed: move it away"
+	contains(t, says(t, dir, "", 1, "plugin", "install", src, "--yes"), never)
+	contains(t, says(t, dir, "", 1, "plugin", "remove", "sample"), never)
+	if _, err := os.Stat(work); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestPluginsOfNoBridge(t *testing.T) {

@@ -159,6 +159,9 @@ func removePlugin(c *cobra.Command, cfg *config.Config, args []string) error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return bridge.Errorf(bridge.CodeNotFound, "there is no plugin %q in %s: `espcam-bridge plugin list` shows them", name, cfg.Plugins.Dir)
 	}
+	if err := mine(cfg.Plugins.Dir, name); err != nil {
+		return err
+	}
 	if err := errors.Join(folder.Forget(cfg.Plugins.Dir, name), os.RemoveAll(path)); err != nil {
 		return err
 	}

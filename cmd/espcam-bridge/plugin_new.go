@@ -168,6 +168,8 @@ func (n *newPlugin) write() error {
 		}
 	}
 	switch n.Lang {
+	case "go":
+		return n.sums()
 	case "python":
 		return os.WriteFile(filepath.Join(n.Dir, "espcam_plugin.py"), python.Source(), 0o644)
 	case "sh":
@@ -175,6 +177,19 @@ func (n *newPlugin) write() error {
 		return err
 	}
 	return nil
+}
+
+// sums copies the checksums of what the SDK stands on, so that nothing needs to
+// be asked of the network that the bridge's own build did not ask.
+func (n *newPlugin) sums() error {
+	if n.SDK == "" {
+		return nil
+	}
+	text, err := os.ReadFile(filepath.Join(n.SDK, "go.sum"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(n.Dir, "go.sum"), text, 0o644)
 }
 
 // file writes one; what begins as a script is executable.

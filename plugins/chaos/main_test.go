@@ -47,7 +47,7 @@ func start(t *testing.T, dir, settings string, args ...string) (*launch.Process,
 	t.Helper()
 	host := &plugintest.FakeHost{}
 	p, err := launch.Start(t.Context(), launch.Spec{
-		Name: "chaos", Command: append([]string{os.Args[0]}, args...), Dir: dir, Env: []string{pluginKey + "=1"},
+		Name: "chaos", Command: append([]string{os.Args[0]}, args...), Dir: dir, Env: []string{pluginKey + "=1", "GORACE=atexit_sleep_ms=0"},
 		Within: 5 * time.Second, Host: host,
 		Line: func(l launch.Line) {
 			if strings.Contains(l.String(), secret) {
@@ -122,7 +122,11 @@ func TestBehaviours(t *testing.T) {
 			if status.Code(err) != c.code {
 				t.Error(r, err)
 			}
-			if ended := gone(p, brief); ended != (c.exit != "") || p.Exit() != c.exit {
+			wait := brief
+			if c.exit != "" {
+				wait = 5 * time.Second
+			}
+			if ended := gone(p, wait); ended != (c.exit != "") || p.Exit() != c.exit {
 				t.Errorf("exit %q, want %q", p.Exit(), c.exit)
 			}
 			want := map[string]pluginpb.Outcome{"retry": pluginpb.Outcome_OUTCOME_RETRY, "reject": pluginpb.Outcome_OUTCOME_REJECTED}[behaviour]
@@ -162,7 +166,7 @@ func TestFlood(t *testing.T) {
 func TestChatter(t *testing.T) {
 	lines := atomic.Int64{}
 	p, err := launch.Start(t.Context(), launch.Spec{
-		Name: "chaos", Command: []string{os.Args[0]}, Dir: t.TempDir(), Env: []string{pluginKey + "=1"},
+		Name: "chaos", Command: []string{os.Args[0]}, Dir: t.TempDir(), Env: []string{pluginKey + "=1", "GORACE=atexit_sleep_ms=0"},
 		Line: func(launch.Line) { lines.Add(1) },
 	})
 	if err != nil {

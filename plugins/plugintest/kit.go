@@ -65,7 +65,8 @@ func newKit(ctx context.Context, t Target) (*kit, error) {
 		return nil, err
 	}
 	t.restarts, t.events = or(t.restarts, 20), or(t.events, 1000)
-	k := &kit{target: t, command: command, marker: "PLUGINTEST_RUN=" + rand.Text(), host: &FakeHost{}, face: Picture(1, width, height)}
+	k := &kit{target: t, command: command, marker: "PLUGINTEST_RUN=" + rand.Text(), face: Picture(1, width, height)}
+	k.host = &FakeHost{Picture: func() []byte { return k.face }}
 	if k.dir, err = os.MkdirTemp("", "plugintest"); err != nil {
 		return nil, err
 	}
@@ -174,10 +175,16 @@ func (k *kit) explain(err error) string {
 func (k *kit) start(ctx context.Context) (*launch.Process, error) {
 	return launch.Start(ctx, launch.Spec{
 		Name: filepath.Base(k.command[0]), Command: k.command, Dir: k.data(), RunDir: k.run(),
-		Env:    slices.Concat(k.target.Env, []string{"TMPDIR=" + k.temp(), k.marker}),
+		Env:    append(k.env(), "TMPDIR="+k.temp()),
 		Within: k.target.within(k.command), Host: k.host,
 		Line: func(l launch.Line) { k.hear(l.String()) },
 	})
+}
+
+// env is what all processes get. A Go program with the race detector would wait
+// for a second before each of its ends.
+func (k *kit) env() []string {
+	return append([]string{k.marker, "GORACE=atexit_sleep_ms=0"}, k.target.Env...)
 }
 
 func (k *kit) hear(text string) {
@@ -244,7 +251,7 @@ func describeOf(ctx context.Context, c pluginpb.PluginClient) (*pluginpb.Descrip
 	defer cancel()
 	d, err := c.Describe(ctx, &pluginpb.DescribeRequest{})
 	if err != nil {
-		return nil, fmt.Errorf("Describe: %w", err)
+		return nil, fmt.Errorf("calling Describe: %w", err)
 	}
 	return d, nil
 }
@@ -277,7 +284,7 @@ func (k *kit) configure(ctx context.Context, p *launch.Process, settings map[str
 	out, err := p.Plugin().Configure(ctx, in)
 	if err != nil {
 		k.hear(err.Error())
-		return nil, fmt.Errorf("Configure: %w", err)
+		return nil, fmt.Errorf("calling Configure: %w", err)
 	}
 	var problems []string
 	for _, pr := range out.GetProblems() {
@@ -339,7 +346,7 @@ func (k *kit) notify(ctx context.Context, p *launch.Process, a *pluginpb.Alert) 
 	r, err := p.Notifier().Notify(ctx, a)
 	if err != nil {
 		k.hear(err.Error())
-		return nil, fmt.Errorf("Notify: %w", err)
+		return nil, fmt.Errorf("calling Notify: %w", err)
 	}
 	k.hear(r.String())
 	return r, nil
@@ -365,7 +372,7 @@ func (k *kit) detect(ctx context.Context, p *launch.Process, camera string, jpeg
 	})
 	if err != nil {
 		k.hear(err.Error())
-		return nil, fmt.Errorf("Detect: %w", err)
+		return nil, fmt.Errorf("calling Detect: %w", err)
 	}
 	return out, nil
 }

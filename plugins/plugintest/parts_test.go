@@ -20,17 +20,18 @@ import (
 	"github.com/espcam-bridge/espcam-bridge/plugins/sdk"
 )
 
-func good() *pluginpb.Description {
-	d, err := (&twin{}).Describe(nil, nil)
+func good(t *testing.T) *pluginpb.Description {
+	t.Helper()
+	d, err := (&twin{}).Describe(t.Context(), nil)
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return d
 }
 
 // TestJudge: each mistake in a description is named.
 func TestJudge(t *testing.T) {
-	if problems := judge(good()); len(problems) > 0 {
+	if problems := judge(good(t)); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	for want, spoil := range map[string]func(*pluginpb.Description){
@@ -55,7 +56,7 @@ func TestJudge(t *testing.T) {
 			d.Fields[2] = &pluginpb.Field{Name: "a", Help: "a", Type: 1, Choices: []string{"x"}, DefaultJson: `"y"`}
 		},
 	} {
-		d := proto.Clone(good()).(*pluginpb.Description)
+		d := proto.Clone(good(t)).(*pluginpb.Description)
 		spoil(d)
 		if got := strings.Join(judge(d), "; "); !strings.Contains(got, strings.TrimSpace(want)) {
 			t.Errorf("%s: %q", want, got)

@@ -59,10 +59,10 @@ func (k *kit) startRaw(ctx context.Context, api int) (*raw, error) {
 		return nil, err
 	}
 	r.cmd.Dir, r.cmd.Stderr, r.cmd.WaitDelay = k.data(), r.stderr, time.Second
-	r.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + k.data(), "TMPDIR=" + k.temp(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", k.marker,
-		launch.CookieKey + "=" + launch.CookieValue, fmt.Sprintf("PLUGIN_PROTOCOL_VERSIONS=%d", api), "PLUGIN_UNIX_SOCKET_DIR=" + r.dir,
-	}, k.target.Env...)
+	r.cmd.Env = append(k.env(),
+		"PATH="+os.Getenv("PATH"), "HOME="+k.data(), "TMPDIR="+k.temp(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1",
+		launch.CookieKey+"="+launch.CookieValue, fmt.Sprintf("PLUGIN_PROTOCOL_VERSIONS=%d", api), "PLUGIN_UNIX_SOCKET_DIR="+r.dir,
+	)
 	begin := time.Now()
 	out, err := r.start()
 	if err != nil {

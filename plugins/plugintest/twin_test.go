@@ -278,7 +278,7 @@ func (t *twin) misbehave(ctx context.Context, in *pluginpb.Alert, atOnce int64) 
 			return status.Error(codes.Internal, "what is a handle?")
 		}
 	case 20:
-		t.kept = append(t.kept, bytes.Repeat([]byte{1}, 200<<10))
+		t.kept = append(t.kept, bytes.Repeat([]byte{1}, 1<<20))
 	case 21:
 		fmt.Fprintln(t.stderr, "sending with", t.token)
 	}
@@ -310,8 +310,8 @@ func (t *twin) Detect(_ context.Context, in *pluginpb.DetectRequest) (*pluginpb.
 	t.looking[in.GetCamera()] = true
 	t.mu.Unlock()
 	look := 2 * time.Millisecond
-	if len(in.GetJpeg()) > 1<<20 {
-		look = 300 * time.Millisecond
+	if len(in.GetJpeg()) < 19<<10 { // all but those of the many events
+		look = 150 * time.Millisecond
 	}
 	<-time.After(look)
 	t.mu.Lock()

@@ -150,7 +150,7 @@ func readme(t *testing.T, first string) string {
 }
 
 // The README's notifier sends all of it, whatever the texts are.
-func TestExampleInBash(t *testing.T) {
+func TestReadmeExampleInBash(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}

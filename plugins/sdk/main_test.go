@@ -120,7 +120,7 @@ func TestEnds(t *testing.T) {
 			p := start(t, "chatty")
 			p.configure(t, `{}`, nil, 0)
 			end(t, p)
-			if code := p.gone(t, 2*time.Second); code != 0 {
+			if code := p.gone(t, 5*time.Second); code != 0 {
 				t.Errorf("exit code %d, stderr %s", code, p.stderr)
 			}
 		})
@@ -184,7 +184,7 @@ func TestOverTheWire(t *testing.T) {
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if code := p.gone(t, 5*time.Second); code != 0 { // although a call is deaf
+	if code := p.gone(t, 10*time.Second); code != 0 { // although a call is deaf
 		t.Errorf("exit code %d after %s", code, time.Since(begin))
 	}
 	if left := sockets(t, p.sockets); len(left) > 0 {

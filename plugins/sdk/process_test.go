@@ -114,7 +114,8 @@ func (p *process) asPlugin() goplugin.Plugin { return hostSide{process: p} }
 func spawn(t *testing.T, kind string, env ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0]), stdout: &output{}, stderr: &output{}, done: make(chan struct{})}
-	p.Env = append(env, kindKey+"="+kind)
+	// A program with the race detector waits for a second before its end otherwise.
+	p.Env = append(env, kindKey+"="+kind, "GORACE=atexit_sleep_ms=0")
 	p.Dir = t.TempDir()
 	p.Stderr = p.stderr
 	stdin, err := p.StdinPipe()
