@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -249,6 +250,7 @@ func (a *App) Run(ctx context.Context) error {
 		a.control.plugins = a.desk()
 		start("control socket", a.control.serve)
 	}
+	debug.FreeOSMemory() // what only the start needed: some 6 MB
 
 	select {
 	case <-ctx.Done():
