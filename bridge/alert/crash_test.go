@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -163,7 +164,7 @@ func TestDamagedRecord(t *testing.T) {
 		if err == nil {
 			err = raw.Put("0", []int{1})
 		}
-		if err = s.Close(); err != nil {
+		if err := errors.Join(err, s.Close()); err != nil {
 			t.Fatal(err)
 		}
 		r = begin(t, r.dir, phones(Route{}))

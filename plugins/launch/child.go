@@ -76,12 +76,30 @@ func (c *child) reap(read *sync.WaitGroup, pipes ...*os.File) {
 		c.exit = err.Error()
 	}
 	close(c.log.hurry)
-	late := time.AfterFunc(lastWords, func() { closeAll(pipes...) }) // who left the group may hold them open
-	read.Wait()
-	late.Stop()
+	c.hear(read, pipes)
 	closeAll(append(pipes, c.stdin)...)
 	c.onEnd()
 	close(c.done)
+}
+
+// hear waits until the last words are read. Who left the group may hold the pipes
+// open, or talk on, for ever: silence ends it, and so does a second.
+func (c *child) hear(read *sync.WaitGroup, pipes []*os.File) {
+	all := make(chan struct{})
+	go func() {
+		read.Wait()
+		close(all)
+	}()
+	for n, end := -1, time.Now().Add(time.Second); c.log.count() != n && time.Now().Before(end); {
+		n = c.log.count()
+		select {
+		case <-all:
+			return
+		case <-time.After(lastWords):
+		}
+	}
+	closeAll(pipes...)
+	<-all
 }
 
 // left notes that the process has ended and its id is no longer to be used.

@@ -48,7 +48,7 @@ const MaxMessage = 16 << 20
 const (
 	killTime   = 3 * time.Second        // from the wish to end until the whole group is killed
 	stdinTime  = time.Second            // and until its stdin is closed
-	lastWords  = 50 * time.Millisecond  // for who holds its pipes, after its end
+	lastWords  = 50 * time.Millisecond  // of silence after its end, while somebody holds its pipes
 	dieTime    = 200 * time.Millisecond // for who did not become a plugin, to say why by itself
 	defaultFor = 5 * time.Second
 

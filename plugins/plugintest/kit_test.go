@@ -15,7 +15,7 @@ func check(t *testing.T, fault int) Report {
 	t.Helper()
 	report, err := Check(t.Context(), Target{
 		Command: []string{os.Args[0]}, Env: []string{fmt.Sprintf("%s=%d", faultKey, fault)},
-		restarts: 2, events: 150,
+		restarts: 2, events: 40,
 	}, nil)
 	if err != nil {
 		t.Error(err)

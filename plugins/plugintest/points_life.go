@@ -195,7 +195,7 @@ func sockets(dir string) []string {
 }
 
 const (
-	warmUp    = 100              // events before memory is looked at
+	warmUp    = 10               // of so many events one comes before memory is looked at
 	mostBytes = 20 << 20         // that it may grow
 	mostTime  = 20 * time.Second // for detectors that take long for one picture
 )
@@ -208,13 +208,13 @@ func (k *kit) memory(ctx context.Context) (string, error) {
 	if _, known := resident(p.PID()); !known {
 		return "", skipped("memory is not looked at on this system")
 	}
-	if done, err := k.feed(ctx, p, warmUp); err != nil {
+	if done, err := k.feed(ctx, p, k.target.events/warmUp); err != nil {
 		return "", fmt.Errorf("event %d: %w", done, err)
 	}
 	before, _ := resident(p.PID())
 	done, err := k.feed(ctx, p, k.target.events)
 	if err != nil {
-		return "", fmt.Errorf("event %d: %w", warmUp+done, err)
+		return "", fmt.Errorf("event %d: %w", k.target.events/warmUp+done, err)
 	}
 	after, known := resident(p.PID())
 	if !known {

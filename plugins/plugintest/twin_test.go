@@ -278,7 +278,7 @@ func (t *twin) misbehave(ctx context.Context, in *pluginpb.Alert, atOnce int64) 
 			return status.Error(codes.Internal, "what is a handle?")
 		}
 	case 20:
-		t.kept = append(t.kept, bytes.Repeat([]byte{1}, 200<<10))
+		t.kept = append(t.kept, bytes.Repeat([]byte{1}, 1<<20))
 	case 21:
 		fmt.Fprintln(t.stderr, "sending with", t.token)
 	}

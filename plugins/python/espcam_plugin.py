@@ -632,7 +632,7 @@ class _Plugin:
     def __init__(self):
         self.functions, self.needs, self.traits = {}, None, None
         self.config, self.health = None, ""
-        self.lock, self.broker = threading.Lock(), _Broker()
+        self.configuring, self.lock, self.broker = threading.Lock(), threading.Lock(), _Broker()
         self.idle, self.count, self.closed = threading.Condition(), 0, False
         self.detecting, self.socket = set(), ""
         self.sinking, self.delivered = threading.Lock(), 0
@@ -674,7 +674,7 @@ class _Plugin:
         config = Config(values)
         config.instance, config.data_dir = request.instance, request.data_dir
         config.cameras = tuple(request.cameras)
-        with self.lock:
+        with self.configuring:
             if not problems:
                 host.connect(self.broker, request.host_broker_id)
                 problems = self._configured(config)
