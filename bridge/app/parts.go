@@ -130,6 +130,7 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 			Journal:   func() httpapi.EventFigures { return httpapi.EventFigures(a.journal.Stats()) },
 			Detectors: a.detectorFigures,
 			Alerts:    a.alertFigures,
+			Unsaid:    func() map[string]uint64 { return a.alerts.Stats().Suppressed },
 			Plugins:   a.pluginFigures,
 		},
 		Log: a.log,

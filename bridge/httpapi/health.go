@@ -25,6 +25,7 @@ type Sources struct {
 	Detectors func() []DetectorFigures
 
 	Alerts  func() []AlertFigures
+	Unsaid  func() map[string]uint64 // events that no route told, by reason
 	Plugins func() []PluginFigures
 }
 

@@ -12,7 +12,7 @@ type pluginFigures struct {
 	server *Server
 
 	state, restarts, memory *prometheus.Desc
-	alerts, waiting         *prometheus.Desc
+	alerts, waiting, unsaid *prometheus.Desc
 
 	entered, exits, calls, failures, refused, dropped, lines *prometheus.Desc
 }
@@ -40,6 +40,7 @@ func newPluginFigures(s *Server) *pluginFigures {
 		memory:   of("plugin_memory_bytes", "Resident memory of the plugin's process."),
 		alerts:   of("alerts_total", "Alerts delivered, given up, and replaced by a newer one while they waited; attempts that were repeated.", "result"),
 		waiting:  of("alerts_waiting", "Alerts that wait for the plugin."),
+		unsaid:   prometheus.NewDesc("espcam_alerts_suppressed_total", "Events that a route did not tell, by why: the time of the day, the cool-down, or a condition.", []string{"reason"}, nil),
 
 		entered:  of("plugin_transitions_total", "How often the plugin came into the state.", "state"),
 		exits:    of("plugin_exits_total", "Ends of the plugin by itself, and starts that failed."),
@@ -62,7 +63,7 @@ func pluginStates() []bridge.PluginState {
 
 // Describe implements prometheus.Collector.
 func (f *pluginFigures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.state, f.restarts, f.memory, f.alerts, f.waiting,
+	for _, d := range []*prometheus.Desc{f.state, f.restarts, f.memory, f.alerts, f.waiting, f.unsaid,
 		f.entered, f.exits, f.calls, f.failures, f.refused, f.dropped, f.lines} {
 		ch <- d
 	}
@@ -78,6 +79,11 @@ func (f *pluginFigures) Collect(ch chan<- prometheus.Metric) {
 	if ask := f.server.deps.Sources.Plugins; ask != nil {
 		for _, p := range ask() {
 			f.collectCounters(ch, p)
+		}
+	}
+	if ask := f.server.deps.Sources.Unsaid; ask != nil {
+		for reason, n := range ask() {
+			ch <- counter(f.unsaid, float64(n), reason)
 		}
 	}
 	if ask := f.server.deps.Sources.Alerts; ask != nil {

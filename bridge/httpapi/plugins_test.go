@@ -401,6 +401,7 @@ func TestPluginMetrics(t *testing.T) {
 		d.Sources.Alerts = func() []httpapi.AlertFigures {
 			return []httpapi.AlertFigures{{Plugin: "phone", Delivered: 9, Retried: 4, Failed: 2, Replaced: 1, Waiting: 5}}
 		}
+		d.Sources.Unsaid = func() map[string]uint64 { return map[string]uint64{"cooldown": 8} }
 		d.Sources.Plugins = func() []httpapi.PluginFigures {
 			return []httpapi.PluginFigures{{
 				Plugin: "phone", Entered: map[bridge.PluginState]uint64{bridge.PluginReady: 7}, Exits: 6, Calls: 11, Failures: 12, Refused: 13, Dropped: 14, Lines: 15,
@@ -413,6 +414,7 @@ func TestPluginMetrics(t *testing.T) {
 		`espcam_plugin_restarts_total{plugin="phone"} 3`, `espcam_plugin_memory_bytes{plugin="phone"} 1.6777216e+07`,
 		`espcam_alerts_total{plugin="phone",result="delivered"} 9`, `espcam_alerts_total{plugin="phone",result="failed"} 2`,
 		`espcam_alerts_total{plugin="phone",result="retried"} 4`, `espcam_alerts_total{plugin="phone",result="replaced"} 1`, `espcam_alerts_waiting{plugin="phone"} 5`,
+		`espcam_alerts_suppressed_total{reason="cooldown"} 8`,
 		`espcam_plugin_transitions_total{plugin="phone",state="ready"} 7`, `espcam_plugin_exits_total{plugin="phone"} 6`, `espcam_plugin_calls_total{plugin="phone"} 11`,
 		`espcam_plugin_call_failures_total{plugin="phone"} 12`, `espcam_plugin_refused_calls_total{plugin="phone"} 13`,
 		`espcam_plugin_events_dropped_total{plugin="phone"} 14`, `espcam_plugin_log_lines_dropped_total{plugin="phone"} 15`,

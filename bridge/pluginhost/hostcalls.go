@@ -26,7 +26,6 @@ const (
 	maxPicture = 8 << 20 // bytes of one picture to a plugin
 	maxPayload = 64 << 10
 	maxValue   = 4 << 10
-	maxStates  = 64 // names with a value, per instance
 )
 
 var namePattern = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
@@ -285,27 +284,8 @@ func (h *hostCalls) SetState(ctx context.Context, r *pluginpb.SetStateRequest) (
 	if !namePattern.MatchString(r.Name) || r.Name == "event" || len(r.Value) > maxValue {
 		return nil, status.Errorf(codes.InvalidArgument, "a state takes a name of [a-z0-9_-]{1,32} other than event, and up to %d KiB", maxValue>>10)
 	}
-	value := h.l.secrets.clean(r.Value)
-	if !h.l.setValue(r.Name, value) {
-		return nil, status.Errorf(codes.ResourceExhausted, "more than %d states: set one to \"\" to remove it", maxStates)
-	}
 	if p := h.l.host.deps.Publisher; p != nil {
-		err = p.SetState(h.l.cfg.Name, r.Name, value)
+		err = p.SetState(h.l.cfg.Name, r.Name, h.l.secrets.clean(r.Value))
 	}
 	return &pluginpb.SetStateResponse{}, statusOf(err)
-}
-
-// setValue keeps a state; "" removes it. It reports whether there was room.
-func (i *instance) setValue(name, value string) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if value == "" {
-		delete(i.values, name)
-		return true
-	}
-	if _, known := i.values[name]; !known && len(i.values) >= maxStates {
-		return false
-	}
-	i.values[name] = value
-	return true
 }

@@ -43,7 +43,6 @@ type instance struct {
 	shown    bridge.Plugin // without Log, Memory and Started while it runs
 	current  *life         // whose log is shown; may have ended
 	last     []string      // the log of a start that failed, shown without current
-	values   map[string]string
 	declared []bridge.PluginField
 }
 
@@ -56,7 +55,7 @@ func newInstance(h *Host, c Instance) (*instance, error) {
 		host: h, cfg: c, dataDir: filepath.Join(h.cfg.DataDir, "plugins", c.Name), log: h.deps.Log.With("plugin", c.Name), rec: rec.fitting(c),
 		breaker: breaker{timing: h.timing, random: h.deps.Random}, memLimit: c.Memory,
 		poke: make(chan struct{}, 1), requests: make(chan change), gone: make(chan struct{}),
-		turned: make(chan struct{}), values: map[string]string{},
+		turned: make(chan struct{}),
 	}
 	if i.memLimit <= 0 {
 		i.memLimit = defaultMemory

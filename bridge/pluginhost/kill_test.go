@@ -178,7 +178,7 @@ func TestASecretIsNowhere(t *testing.T) {
 	said = append(said, fmt.Sprint(r.set(`{"topic":"forbidden"}`)))
 	r.put("degraded")
 	r.reaches(bridge.PluginDegraded)
-	said = append(said, fmt.Sprint(r.Check(t.Context(), "phone")), fmt.Sprintf("%+v", r.List()), string(r.List()[0].Settings), fmt.Sprint(r.States(), r.board.said, r.Stats()))
+	said = append(said, fmt.Sprint(r.Check(t.Context(), "phone")), fmt.Sprintf("%+v", r.List()), string(r.List()[0].Settings), fmt.Sprint(r.board.said, r.Stats()))
 	for _, name := range []string{"cmdline", "environ"} {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", r.pid(), name))
 		if err != nil {

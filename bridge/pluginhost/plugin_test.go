@@ -332,15 +332,6 @@ func (s *evil) callHost(ctx context.Context, what string) (*pluginpb.Receipt, er
 		_, err = s.host.Publish(ctx, &pluginpb.PublishRequest{Name: "news", Payload: []byte("hello " + s.secrets["token"])})
 	case "state":
 		_, err = s.host.SetState(ctx, &pluginpb.SetStateRequest{Name: "mood", Value: "good"})
-	case "states":
-		for i := range maxStates + 1 {
-			if i%15 == 14 {
-				<-time.After(time.Second) // 20 calls a second
-			}
-			if _, err = s.host.SetState(ctx, &pluginpb.SetStateRequest{Name: fmt.Sprint("n", i), Value: "x"}); err != nil {
-				break
-			}
-		}
 	case "badname":
 		_, err = s.host.SetState(ctx, &pluginpb.SetStateRequest{Name: "a/b", Value: "x"})
 	case "flood":

@@ -67,7 +67,8 @@ type Cameras interface {
 type Publisher interface {
 	// Publish sends a message that is not kept.
 	Publish(instance, name string, payload []byte) error
-	// SetState sends a value that is kept, "" to remove it; Host.States has all.
+	// SetState tells a value that is kept and told again after a reconnect, ""
+	// to remove it. How many an instance may have is the publisher's to say.
 	SetState(instance, name, value string) error
 }
 
@@ -233,16 +234,4 @@ func (h *Host) changed() {
 		default:
 		}
 	}
-}
-
-// States returns the values that plugins set, by instance and name, for MQTT to
-// repeat after a reconnect. An instance that set none is left out.
-func (h *Host) States() map[string]map[string]string {
-	out := map[string]map[string]string{}
-	for _, i := range h.instances {
-		if s := i.stateValues(); len(s) > 0 {
-			out[i.cfg.Name] = s
-		}
-	}
-	return out
 }

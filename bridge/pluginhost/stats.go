@@ -56,9 +56,3 @@ func (h *Host) Stats() []Stats {
 	}
 	return out
 }
-
-func (i *instance) stateValues() map[string]string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return maps.Clone(i.values)
-}

@@ -64,22 +64,6 @@ func TestWhatAPluginMayAsk(t *testing.T) {
 		t.Errorf("done: %q", r.town.did)
 	}
 	r.until("the next command is allowed", func() bool { return strings.Contains(r.asks("action"), "this camera cannot pan") })
-	if got := r.States(); len(got) != 1 || got["phone"]["mood"] != "good" {
-		t.Errorf("the states are %v", got)
-	}
-}
-
-func TestStatesAreBounded(t *testing.T) {
-	r := newRig(t)
-	r.install("roles=notifier")
-	r.start()
-	r.reaches(bridge.PluginReady)
-	if got := r.asks("states"); !strings.Contains(got, "more than 64 states") {
-		t.Errorf("the 65th: %s", got)
-	}
-	if n := len(r.States()["phone"]); n != 64 {
-		t.Errorf("%d are kept", n)
-	}
 }
 
 func TestWhatWasNotGrantedIsRefused(t *testing.T) {
