@@ -146,6 +146,7 @@ func (i *install) packages(path string) error {
 	if err := i.ask(question); err != nil {
 		return err
 	}
+	i.print("Fetching what requirements.txt names: half a minute, more on a slow line.\n")
 	if err := i.tool(path, "python3", "-m", "venv", ".venv"); err != nil {
 		return fmt.Errorf("the .venv cannot be made: %w; Debian and Ubuntu have it in the package python3-venv", err)
 	}
@@ -210,7 +211,7 @@ func (i *install) accept(dir string, f folder.Folder, d *pluginpb.Description) e
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(i.OutOrStdout(), "%s %s is installed in %s (%d files, SHA-256 %s).\n", f.Type, d.Version, place, len(e.Files), e.SHA256)
+	fmt.Fprintf(i.OutOrStdout(), "%s %s is installed in %s (%d files are in %s, SHA-256 %s).\n", f.Type, d.Version, place, len(e.Files), folder.LockName, e.SHA256)
 	i.next(m)
 	return nil
 }

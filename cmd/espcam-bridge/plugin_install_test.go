@@ -24,7 +24,7 @@ func bePlugin() {
 				go func() { panic("as asked") }()
 				<-ctx.Done()
 			}
-			return sdk.Receipt{}, sdk.PostJSON(ctx, s.URL, map[string]any{"title": a.Title, "picture": a.JPEG}, nil)
+			return sdk.Receipt{}, sdk.PostJSON(ctx, s.URL, map[string]any{"title": a.Title, "picture": a.JPEG, "url": a.URL}, nil)
 		},
 	})
 }
@@ -87,7 +87,7 @@ func TestInstall(t *testing.T) {
 	installed := filepath.Join(dir, "espcam-plugins", "sample")
 	contains(t, out, "sample 1.2.0: Sends alerts.", "it is a notifier, started with: ",
 		"look at the newest picture of its cameras at any time (snapshot)",
-		"sample 1.2.0 is installed in "+installed+" (4 files, SHA-256 ",
+		"sample 1.2.0 is installed in "+installed+" (4 files are in plugins.lock, SHA-256 ",
 		"plugins:\n      instances:\n        sample:\n          type: sample\n          settings:\n            url: \"http://127.0.0.1:8000/\"  # Where alerts go.\n            # token: env:NAME_OF_A_VARIABLE  # For the door.\n            # tries: 3  # How often.\n",
 		"    alerts:\n      - {to: sample, on: [motion]}\n", "espcam-bridge plugin test sample")
 	if strings.Contains(out, "warning: ") || strings.Contains(out, "is not repeated") {
@@ -237,12 +237,15 @@ func TestPluginsFromAnotherShell(t *testing.T) {
 	contains(t, says(t, dir, "", 2, "check-config"), "needs the environment variable DOOR_TOKEN, which is not set")
 	contains(t, says(t, dir, "", 1, "plugin", "test", "phone"), "the bridge is not running on data", "needs the environment variable DOOR_TOKEN")
 	t.Setenv("DOOR_TOKEN", "s3cret")
-	start(t, dir, "serve")
+	p := start(t, dir, "serve")
 	if err := os.Unsetenv("DOOR_TOKEN"); err != nil {
 		t.Fatal(err)
 	}
 	if out := says(t, dir, "", 0, "plugin", "test", "phone"); out != "phone sent it\n" {
 		t.Errorf("it says more than needed:\n%s", out)
+	}
+	if m := server.Messages(); len(m) != 1 || !strings.Contains(string(m[0]), `"url":"`+p.http+`/"`) {
+		t.Errorf("without a camera, the page itself is to be linked: %.900s", m)
 	}
 	contains(t, says(t, dir, "", 0, "plugin", "list"), "phone     sample  ready")
 	place(t, filepath.Join(dir, "bridge.yaml"), text+"data: []\n", 0o644)
