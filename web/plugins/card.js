@@ -36,7 +36,10 @@ export class Card {
     const { instance } = plugin;
     this.form = new SettingsForm({
       save: (settings) => page.source.change(instance, { settings }),
-      onsaved: (now) => (page.toasts.say(`${instance}: the settings are saved.`), page.onchange(now)),
+      onsaved: (now, back) => {
+        page.toasts.say(`${instance}: the settings are saved.${back.length > 0 ? ` As the configuration file says: ${back.join(', ')}.` : ''}`);
+        page.onchange(now);
+      },
     });
     const id = `plugin-${instance}`;
     this.#able.id = `${id}-able`;

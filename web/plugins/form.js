@@ -23,7 +23,7 @@ import { control, faults, hint, read, shown, titleOf } from './values.js';
  * @property {HTMLElement} standing   of a secret: whether it is set
  * @property {HTMLButtonElement} clear  of a secret
  * @property {string} known           as the bridge has it
- * @property {boolean} cleared        of a secret: it shall be taken away
+ * @property {boolean} cleared        of a secret: it shall be taken back
  */
 
 export class SettingsForm extends HTMLElement {
@@ -39,7 +39,7 @@ export class SettingsForm extends HTMLElement {
   /**
    * @param {object} page
    * @param {(settings: Record<string, unknown>) => Promise<import('../net/api.js').Answer<Plugin>>} page.save
-   * @param {(plugin: Plugin) => void} page.onsaved
+   * @param {(plugin: Plugin, back: string[]) => void} page.onsaved  back: titles of those that are now as the configuration file says
    */
   constructor(page) {
     super();
@@ -98,7 +98,7 @@ export class SettingsForm extends HTMLElement {
     const note = h('p', { class: 'note', id: `${id}-note` }, field.file_only ? `Only the configuration file sets this${source ? `: ${source}` : ''}. ${hint(field)}` : hint(field));
     const fault = h('p', { class: 'note fault', id: `${id}-fault` });
     const standing = h('span', { class: 'standing-of', id: `${id}-standing`, hidden: !field.secret });
-    const clear = h('button', { type: 'button', class: 'quiet', hidden: true }, 'Remove');
+    const clear = h('button', { type: 'button', class: 'quiet', hidden: true }, 'Clear');
     const kind = control(field, settings[field.name]);
     const made = controls[kind](field, id);
     setAttribute(made.element, 'aria-describedby', [field.secret && standing.id, note.id, fault.id].filter(Boolean).join(' '));
@@ -120,10 +120,10 @@ export class SettingsForm extends HTMLElement {
   /** stand says how it is with a secret. @param {Row} row @param {boolean} set */
   #stand({ standing, clear, cleared, field }, set) {
     standing.dataset.set = String(set);
-    setText(standing, cleared ? 'will be removed' : set ? 'set' : 'not set');
+    setText(standing, cleared ? 'will be cleared' : set ? 'set' : 'not set');
     clear.hidden = !set || field.file_only === true || field.required === true;
-    setText(clear, cleared ? 'Keep' : 'Remove');
-    setAttribute(clear, 'aria-label', `${cleared ? 'Keep' : 'Remove'} ${titleOf(field)}`);
+    setText(clear, cleared ? 'Keep' : 'Clear');
+    setAttribute(clear, 'aria-label', `${cleared ? 'Keep' : 'Clear'} ${titleOf(field)}`);
   }
 
   #mark() {
@@ -157,7 +157,9 @@ export class SettingsForm extends HTMLElement {
       if (row.field.secret) row.control.set('');
       else row.known = row.control.text(); // whatever it is now is the bridge's
     }
-    this.page.onsaved(answer.me);
+    const { settings: now, secrets } = answer.me;
+    const back = this.#rows.filter(({ field: { name } }) => settings[name] === null && (secrets.includes(name) || (now[name] ?? null) !== null));
+    this.page.onsaved(answer.me, back.map(({ field }) => titleOf(field)));
   }
 
   /** show puts what is wrong where it is, and the focus on the first of it. @param {Map<string, string>} wrong by setting */

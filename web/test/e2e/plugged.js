@@ -30,6 +30,8 @@ export const fields = [
 export class Plugged {
   plugins = [];
   failed = [];
+  /** What the configuration file says, where null goes back to. @type {Record<string, unknown>} */
+  file = {};
   /** What the page asked for: {method, path, body}. */
   asked = [];
   /** By "POST phone/test": what is answered, instead of doing it. @type {Record<string, {status?: number, json: object}>} */
@@ -85,8 +87,8 @@ export class Plugged {
     for (const [name, value] of Object.entries(body.settings ?? {})) {
       const secret = one.fields.find((field) => field.name === name).secret;
       if (secret) one.secrets = value === null ? one.secrets.filter((other) => other !== name) : [...new Set([...one.secrets, name])];
-      else if (value === null) delete one.settings[name];
-      else one.settings[name] = value;
+      else if (value === null && this.file[name] === undefined) delete one.settings[name];
+      else one.settings[name] = value ?? this.file[name];
     }
     return route.fulfill({ json: one });
   }

@@ -168,12 +168,21 @@ test('a secret goes in and never comes out', async (t) => {
   const kept = await page.evaluate(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, [...document.querySelectorAll('input, textarea')].map(({ value }) => value)]));
   assert.ok(!kept.includes(secret));
 
-  await card(page, 'phone').getByRole('button', { name: 'Remove Token' }).click();
-  assert.equal(await standing.textContent(), 'will be removed');
+  await card(page, 'phone').getByRole('button', { name: 'Clear Token' }).click();
+  assert.equal(await standing.textContent(), 'will be cleared');
   await card(page, 'phone').getByRole('button', { name: 'Save' }).click();
   await until(() => all.told('PATCH', 'plugins/phone').length === 2, 'the removal');
   assert.deepEqual(all.told('PATCH', 'plugins/phone')[1], { settings: { token: null } });
   await until(async () => (await standing.textContent()) === 'not set', 'the secret is gone');
+  // What the file says is there again when the page takes its own value back.
+  all.file = { priority: 2 };
+  await setting(page, 'phone', 'Priority').fill('4');
+  await card(page, 'phone').getByRole('button', { name: 'Save' }).click();
+  await until(() => all.plugins[0].settings.priority === 4, 'it is set');
+  await setting(page, 'phone', 'Priority').fill('');
+  await card(page, 'phone').getByRole('button', { name: 'Save' }).click();
+  await page.getByText('As the configuration file says: Priority.').waitFor();
+  assert.equal(await setting(page, 'phone', 'Priority').inputValue(), '2');
 });
 
 test('what is wrong is said at its setting, by the page and by the bridge', async (t) => {
