@@ -98,7 +98,7 @@ func read(dir fs.FS) ([]plugintest.Report, error) {
 
 // worst takes of each point a failure before a success, and that before none.
 func worst(a, b plugintest.Report) plugintest.Report {
-	rank := []plugintest.State{plugintest.None, plugintest.Pass, plugintest.Fail}
+	rank := []plugintest.State{plugintest.None, plugintest.Pass, plugintest.Left, plugintest.Fail}
 	for i, p := range b.Points {
 		if i < len(a.Points) && slices.Index(rank, p.State) > slices.Index(rank, a.Points[i].State) {
 			a.Points[i] = p
@@ -120,7 +120,7 @@ func table(reports []plugintest.Report) string {
 		fmt.Fprintf(&b, " %d |", p.Point)
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat(":-:|", len(reports[0].Points)) + "\n")
-	signs := map[plugintest.State]string{plugintest.Pass: "✓", plugintest.Fail: "**✗**", plugintest.None: "–"}
+	signs := map[plugintest.State]string{plugintest.Pass: "✓", plugintest.Fail: "**✗**", plugintest.None: "–", plugintest.Left: "**✗**"}
 	for _, r := range reports {
 		fmt.Fprintf(&b, "| %s %s | %s |", r.Plugin, r.Version, cmp.Or(r.Tier, "none"))
 		for _, p := range r.Points {

@@ -9,7 +9,7 @@ import (
 
 const (
 	testTitle = "Test from espcam-bridge"
-	testText  = "This is what an alert looks like: words, and the picture of an event."
+	testText  = "This is what an alert looks like."
 
 	testWait = 5 * time.Second // for a plugin that is not running
 )

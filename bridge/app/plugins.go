@@ -49,7 +49,7 @@ func (a *App) newPlugins(level *slog.LevelVar) (err error) {
 		Store:    a.store,
 		Name:     a.cameraName,
 		Sample:   a.samplePicture,
-		URL:      func(camera, _ string) string { return a.publicURL(camera) },
+		URL:      a.pageOf,
 		Log:      a.log,
 	})
 	return err
@@ -77,6 +77,15 @@ func (a *App) cameraName(camera string) string {
 		return c.Name
 	}
 	return camera
+}
+
+// pageOf is where people look at what an alert is about: the camera on the page,
+// or the page itself if there is none.
+func (a *App) pageOf(camera, _ string) string {
+	if _, err := a.fleet.Camera(camera); err != nil {
+		camera = ""
+	}
+	return a.publicURL(camera)
 }
 
 // samplePicture is for a test: the newest picture that any camera has, else the

@@ -73,6 +73,33 @@ var fileProblems = []struct {
 	}, `bridge.yaml:1:37: mqtt.password_file: "secret": must be a regular file of at most 64 KiB`},
 }
 
+// TestLook: what has a mistake keeps its default, and the rest can be used.
+func TestLook(t *testing.T) {
+	look := func(text string) (*config.Config, config.Problems) {
+		path := filepath.Join(t.TempDir(), "bridge.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return config.Look(config.Input{Path: path})
+	}
+	c, problems := look("data: here\nhttp: {listen: nowhere}\nplugins: {dir: there, instances: {phone: {type: ntfy, settings: {topic: a, token: env:MISSING}}}}\n")
+	if c == nil || c.Data != "here" || c.Plugins.Dir != "there" || c.HTTP.Listen != config.Default().HTTP.Listen || len(c.Plugins.Instances) != 1 {
+		t.Fatalf("%+v, %v", c, problems)
+	}
+	if s := c.Plugins.Instances[0].Settings.Reveal(); !reflect.DeepEqual(s, map[string]any{"topic": "a"}) {
+		t.Errorf("settings %v", s)
+	}
+	if len(problems) != 2 || problems[0].Key != "http.listen" || !strings.Contains(problems[1].String(), "MISSING, which is not set") {
+		t.Errorf("%v", problems)
+	}
+	if c, problems := look("data: [\n"); c != nil || len(problems) != 1 {
+		t.Errorf("no YAML: %+v, %v", c, problems)
+	}
+	if c, problems := config.Look(config.Input{Path: filepath.Join(t.TempDir(), "none.yaml"), Required: true}); c != nil || len(problems) != 1 {
+		t.Errorf("no file: %+v, %v", c, problems)
+	}
+}
+
 func TestFileProblems(t *testing.T) {
 	for _, tt := range fileProblems {
 		t.Run(tt.name, func(t *testing.T) {

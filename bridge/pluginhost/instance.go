@@ -63,7 +63,21 @@ func newInstance(h *Host, c Instance) (*instance, error) {
 	i.secrets.learn(c.Hidden...)
 	i.sink.init(i)
 	i.shown = bridge.Plugin{Instance: c.Name, Type: c.Type, State: bridge.PluginDisabled, Since: h.deps.Now(), Dev: c.Dev, Source: c.Source, Settings: json.RawMessage("{}")}
+	if !i.wanted() {
+		i.recall()
+	}
 	return i, nil
+}
+
+// recall takes what the plugin said of itself when it was installed, for the form
+// of an instance that is switched off. Whether its files can be trusted is told
+// when it is switched on.
+func (i *instance) recall() {
+	f, _, err := i.trust()
+	if m := f.Manifest; err == nil && m.Fields != nil {
+		i.declared = m.Fields
+		i.shown.Version, i.shown.Summary, i.shown.Roles = m.Version, m.Summary, m.Roles
+	}
 }
 
 // run keeps the instance in the state that people want until ctx ends.

@@ -70,6 +70,34 @@ func TestSettingsOfThePage(t *testing.T) {
 	r.until("the value of the file", func() bool { return r.file("configured") == "birdss3cret-token" })
 }
 
+// TestTheFormOfWhatNeverRan: what a plugin said when it was installed is enough to
+// show and to take settings.
+func TestTheFormOfWhatNeverRan(t *testing.T) {
+	r := newRig(t)
+	r.write("roles=notifier")
+	f := folder.Open(filepath.Join(r.dir, "evil"))
+	f.Manifest.Summary, f.Manifest.Fields = "Is evil.", folder.Declared{{Name: "topic", Type: "string", Help: "Where to."}}
+	if err := f.Manifest.Write(f.Path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := folder.Accept(r.dir, f, "1.2.0", nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.add(Instance{Name: "phone"})
+	r.cfg.Instances[0].Enabled = false
+	r.start()
+	p := r.plugin("phone")
+	if len(p.Fields) != 1 || p.Fields[0].Help != "Where to." || p.Version != "1.2.0" || p.Summary != "Is evil." {
+		t.Errorf("%+v", p)
+	}
+	if err := r.set(`{"tpic":"anew"}`); bridge.CodeOf(err) != bridge.CodeInvalid || !strings.Contains(err.Error(), "did you mean topic?") {
+		t.Errorf("a misspelled setting: %v", err)
+	}
+	if err := r.set(`{"topic":"anew"}`); err != nil || r.starts() != 0 {
+		t.Errorf("%v after %d starts", err, r.starts())
+	}
+}
+
 func TestAnInstanceIsSwitchedOffAndOn(t *testing.T) {
 	r := newRig(t)
 	r.install("roles=notifier")

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge/config"
@@ -35,13 +38,24 @@ its files were accepted with "plugin install".`,
 
 type configFunc func(c *cobra.Command, cfg *config.Config, args []string) error
 
-// withConfig reads the configuration first.
+// withConfig reads the configuration first, as far as it can be: what it needs of
+// the environment is that of the bridge, not of this command. What is wrong with
+// it is told if the command fails, too.
 func (s *shared) withConfig(do configFunc) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		cfg, err := s.load(c)
-		if err != nil {
-			return err
+		cfg, mistakes := config.Look(s.input(c))
+		if cfg == nil || slices.ContainsFunc(mistakes, where) {
+			return unusable(mistakes)
 		}
-		return do(c, cfg, args)
+		err := do(c, cfg, args)
+		if err != nil && len(mistakes) > 0 {
+			fmt.Fprintf(c.ErrOrStderr(), "The configuration, as it is seen from here:\n%s\n", indent(mistakes.Error()))
+		}
+		return err
 	}
+}
+
+// where reports whether a mistake is about a place that these commands use.
+func where(p config.Problem) bool {
+	return slices.Contains([]string{"data", "plugins", "plugins.dir"}, p.Key)
 }

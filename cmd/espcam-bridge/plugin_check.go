@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -37,13 +38,11 @@ func checkPlugin(c *cobra.Command, path, with, out string) error {
 	if err != nil {
 		return err
 	}
-	report, err := plugintest.Check(c.Context(), target, func(r plugintest.Result) {
-		fmt.Fprintf(c.ErrOrStderr(), "%2d %s: %s\n", r.Point, r.Name, r.State)
-	})
+	report, err := plugintest.Check(c.Context(), target, progress(c.ErrOrStderr()))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.OutOrStdout(), "\n%s", report.Table())
+	fmt.Fprint(c.OutOrStdout(), report.Table())
 	if out != "" {
 		text, err := json.MarshalIndent(report, "", "  ")
 		if err != nil {
@@ -57,6 +56,23 @@ func checkPlugin(c *cobra.Command, path, with, out string) error {
 		return errors.New("a point failed")
 	}
 	return nil
+}
+
+// progress shows on a terminal, on one line, how far it is; the table says the
+// rest.
+func progress(w io.Writer) func(plugintest.Result) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	done := 0
+	return func(r plugintest.Result) {
+		done++
+		fmt.Fprintf(f, "\r%d points tried; %s: %s\x1b[K\r", done, r.Name, r.State)
+	}
 }
 
 // trialOf is what a plugin is tried with: what its folder says, or the file at with.

@@ -151,6 +151,7 @@ func (d *dev) build(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(d.path, "go.mod")); err != nil {
 		return nil
 	}
+	d.print("build", "go build; the first time it takes some seconds")
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder.Prefix+folder.Open(d.path).Type, ".")
 	cmd.Dir = d.path
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -221,5 +222,5 @@ func shown(body []byte) string {
 func (d *dev) print(who, text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fmt.Fprintf(d.out, "%-8s %s\n", who, strings.TrimRight(text, "\n"))
+	fmt.Fprintf(d.out, "%-8s %s\n", who, strings.TrimRight(text, " \n"))
 }

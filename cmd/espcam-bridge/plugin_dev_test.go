@@ -90,6 +90,7 @@ func (d *devSession) quit() {
 func TestDev(t *testing.T) {
 	src := sample(t)
 	d := startDev(t, command(src, "plugin", "dev", "."))
+	d.await("bridge   Watch\n")
 	d.await("sample 1.2.0 is ready after ")
 	d.press("t")
 	d.await("sent     POST /, ")
@@ -126,7 +127,11 @@ func TestCheck(t *testing.T) {
 	}
 	src := sample(t)
 	out := filepath.Join(t.TempDir(), "check.json")
-	contains(t, says(t, src, "", 0, "plugin", "check", ".", "--json", out), "sample 1.2.0 (notifier, go/", " 8  ", "tier: silver")
+	text := says(t, src, "", 0, "plugin", "check", ".", "--json", out)
+	contains(t, text, "sample 1.2.0 (notifier, go/", " 8  ", "tier: silver")
+	if n := strings.Count(text, "a test event arrives"); n != 1 {
+		t.Errorf("where nobody watches it tells each point %d times:\n%s", n, text)
+	}
 	report, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)

@@ -146,6 +146,7 @@ func (i *install) packages(path string) error {
 	if err := i.ask(question); err != nil {
 		return err
 	}
+	i.print("Fetching what requirements.txt names: half a minute, more on a slow line.\n")
 	if err := i.tool(path, "python3", "-m", "venv", ".venv"); err != nil {
 		return fmt.Errorf("the .venv cannot be made: %w; Debian and Ubuntu have it in the package python3-venv", err)
 	}
@@ -194,7 +195,11 @@ func (i *install) accept(dir string, f folder.Folder, d *pluginpb.Description) e
 	if err != nil {
 		return err
 	}
-	m := folder.Manifest{Name: d.Name, Version: d.Version, API: folder.API, Summary: d.Summary, Command: f.Manifest.Command, Roles: roles, Permissions: d.Permissions}
+	fields, err := folder.Fields(d)
+	if err != nil {
+		return err
+	}
+	m := folder.Manifest{Name: d.Name, Version: d.Version, API: folder.API, Summary: d.Summary, Command: f.Manifest.Command, Roles: roles, Permissions: d.Permissions, Fields: fields}
 	if err := m.Write(f.Path); err != nil {
 		return err
 	}
@@ -206,26 +211,28 @@ func (i *install) accept(dir string, f folder.Folder, d *pluginpb.Description) e
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(i.OutOrStdout(), "%s %s is installed in %s (%d files, SHA-256 %s).\n", f.Type, d.Version, place, len(e.Files), e.SHA256)
-	return i.next(f.Type, d)
+	fmt.Fprintf(i.OutOrStdout(), "%s %s is installed in %s (%d files are in %s, SHA-256 %s).\n", f.Type, d.Version, place, len(e.Files), folder.LockName, e.SHA256)
+	i.next(m)
+	return nil
 }
 
 // next says what to do now.
-func (i *install) next(name string, d *pluginpb.Description) error {
-	at := slices.IndexFunc(i.cfg.Plugins.Instances, func(p config.Instance) bool { return p.Type == name })
+func (i *install) next(m folder.Manifest) {
+	at := slices.IndexFunc(i.cfg.Plugins.Instances, func(p config.Instance) bool { return p.Type == m.Name })
 	if at >= 0 {
 		used := i.cfg.Plugins.Instances[at]
 		i.print("It is used as %q (%s): a running bridge takes the new files when you restart that instance, on the page or with\n  espcam-bridge plugin disable %s && espcam-bridge plugin enable %s\n", used.Name, used.Source, used.Name, used.Name)
-		return nil
+		return
 	}
-	fields, err := folder.Fields(d)
-	if err != nil {
-		return err
+	block, there := instanceBlock(m.Name, m.Fields), ""
+	if slices.Contains(m.Roles, "notifier") {
+		block += fmt.Sprintf("alerts:\n  - {to: %s, on: [motion]}\n", m.Name)
 	}
-	file := i.Flag("config").Value.String()
-	i.print("\nNext: 1. Put this into %s (what is after # is optional):\n\n%s\n", file, indent(instanceBlock(name, fields)))
-	i.print("      2. Start the bridge; if it runs already, end it and start it again\n      3. espcam-bridge plugin test %s\n", name)
-	return nil
+	if len(i.cfg.Plugins.Instances) > 0 || len(i.cfg.Alerts) > 0 {
+		there = "; what it has of plugins:, instances: and alerts: already is not repeated"
+	}
+	i.print("\nNext: 1. Put this into %s (what is after # is optional%s):\n\n%s\n", i.Flag("config").Value, there, indent(block))
+	i.print("      2. Start the bridge; if it runs already, end it and start it again\n      3. espcam-bridge plugin test %s\n", m.Name)
 }
 
 // print is for the person: programs read what goes to standard output.

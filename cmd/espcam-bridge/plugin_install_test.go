@@ -24,7 +24,7 @@ func bePlugin() {
 				go func() { panic("as asked") }()
 				<-ctx.Done()
 			}
-			return sdk.Receipt{}, sdk.PostJSON(ctx, s.URL, map[string]any{"title": a.Title, "picture": a.JPEG}, nil)
+			return sdk.Receipt{}, sdk.PostJSON(ctx, s.URL, map[string]any{"title": a.Title, "picture": a.JPEG, "url": a.URL}, nil)
 		},
 	})
 }
@@ -87,9 +87,12 @@ func TestInstall(t *testing.T) {
 	installed := filepath.Join(dir, "espcam-plugins", "sample")
 	contains(t, out, "sample 1.2.0: Sends alerts.", "it is a notifier, started with: ",
 		"look at the newest picture of its cameras at any time (snapshot)",
-		"sample 1.2.0 is installed in "+installed+" (4 files, SHA-256 ",
+		"sample 1.2.0 is installed in "+installed+" (4 files are in plugins.lock, SHA-256 ",
 		"plugins:\n      instances:\n        sample:\n          type: sample\n          settings:\n            url: \"http://127.0.0.1:8000/\"  # Where alerts go.\n            # token: env:NAME_OF_A_VARIABLE  # For the door.\n            # tries: 3  # How often.\n",
-		"espcam-bridge plugin test sample")
+		"    alerts:\n      - {to: sample, on: [motion]}\n", "espcam-bridge plugin test sample")
+	if strings.Contains(out, "warning: ") || strings.Contains(out, "is not repeated") {
+		t.Errorf("it speaks of a file that says nothing:\n%s", out)
+	}
 	info, err := os.Stat(filepath.Join(installed, "README.md"))
 	if err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("the copy: %v, %v", info.Mode(), err)
@@ -101,7 +104,7 @@ func TestInstall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, string(manifest), "name: sample\nversion: 1.2.0\napi: 1\nsummary: Sends alerts.\n", "- notifier", "- snapshot")
+	contains(t, string(manifest), "name: sample\nversion: 1.2.0\napi: 1\nsummary: Sends alerts.\n", "- notifier", "- snapshot", "fields:\n    - name: url\n      type: string\n      required: true\n")
 	contains(t, says(t, dir, "", 0, "plugin", "list"), "PLUGIN  VERSION  ROLES     FILES\nsample  1.2.0    notifier  as accepted on ")
 
 	place(t, filepath.Join(installed, "sub/data"), "other", 0o644)
@@ -192,4 +195,59 @@ func TestPluginsOfNoBridge(t *testing.T) {
 	for _, verb := range []string{"enable", "disable", "test"} {
 		contains(t, says(t, dir, "", 1, "plugin", verb, "phone"), "the bridge is not running on data: start it with `espcam-bridge serve`")
 	}
+}
+
+// TestCheckConfigJudgesInstances: without starting anything.
+func TestCheckConfigJudgesInstances(t *testing.T) {
+	dir, src := configured(t, quiet), sample(t)
+	says(t, dir, "", 0, "plugin", "install", src, "--yes")
+	tests := map[string]struct {
+		instance string
+		code     int
+		want     []string
+	}{
+		"good":       {`{type: sample, settings: {url: x, tries: 4}}`, 0, []string{"bridge.yaml is good."}},
+		"misspelled": {`{type: sample, settings: {ulr: x, tries: 40}}`, 2, []string{"bridge.yaml:4: plugins.instances.phone.settings.ulr: is not a setting of this plugin, which has url, token, tries; did you mean url?", "settings.tries: must be a whole number from 1 to 9, not 40", "warning: bridge.yaml:4: plugins.instances.phone.settings.url: is required: Where alerts go, such as http://127.0.0.1:8000/; without it here, somebody must set it on the page"}},
+		"over there": {`{type: sample}`, 0, []string{"warning: ", "url: is required", "bridge.yaml is good."}},
+		"no plugin":  {`{type: sampel}`, 2, []string{`bridge.yaml:4: plugins.instances.phone: no plugin "sampel" is installed in espcam-plugins: `, "did you mean sample?"}},
+		"off":        {`{type: sampel, enabled: false}`, 0, []string{"bridge.yaml is good."}},
+		"dev":        {`{type: sample, dev: true, settings: {newest: x}}`, 0, []string{"bridge.yaml is good."}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			place(t, filepath.Join(dir, "bridge.yaml"), quiet+"plugins: {instances: {phone: "+tt.instance+"}}\n", 0o600)
+			contains(t, says(t, dir, "", tt.code, "check-config"), tt.want...)
+		})
+	}
+	place(t, filepath.Join(dir, "bridge.yaml"), quiet+"plugins: {instances: {phone: {type: sample, settings: {ulr: x}}}}\n", 0o600)
+	contains(t, says(t, dir, "", 0, "plugin", "list"), "the bridge is not running", "did you mean url?")
+	place(t, filepath.Join(dir, "bridge.yaml"), quiet+"plugins: {instances: {phone: {type: sample, settings: {url: x}}}}\n", 0o600)
+	place(t, filepath.Join(dir, "espcam-plugins/sample/sub/data"), "other", 0o644)
+	contains(t, says(t, dir, "", 2, "check-config"), `plugins.instances.phone: plugin "sample": sub/data was changed`)
+}
+
+// TestPluginsFromAnotherShell: what only the bridge's own environment has is not
+// needed to speak with it.
+func TestPluginsFromAnotherShell(t *testing.T) {
+	dir, src := configured(t, quiet), sample(t)
+	server := recorder(t)
+	text := quiet + "plugins: {instances: {phone: {type: sample, settings: {url: \"" + server.URL() + "\", token: \"env:DOOR_TOKEN\"}}}}\nalerts: [{to: phone, on: [motion]}]\n"
+	place(t, filepath.Join(dir, "bridge.yaml"), text, 0o644)
+	says(t, dir, "", 0, "plugin", "install", src, "--yes")
+	contains(t, says(t, dir, "", 2, "check-config"), "needs the environment variable DOOR_TOKEN, which is not set")
+	contains(t, says(t, dir, "", 1, "plugin", "test", "phone"), "the bridge is not running on data", "needs the environment variable DOOR_TOKEN")
+	t.Setenv("DOOR_TOKEN", "s3cret")
+	p := start(t, dir, "serve")
+	if err := os.Unsetenv("DOOR_TOKEN"); err != nil {
+		t.Fatal(err)
+	}
+	if out := says(t, dir, "", 0, "plugin", "test", "phone"); out != "phone sent it\n" {
+		t.Errorf("it says more than needed:\n%s", out)
+	}
+	if m := server.Messages(); len(m) != 1 || !strings.Contains(string(m[0]), `"url":"`+p.http+`/"`) {
+		t.Errorf("without a camera, the page itself is to be linked: %.900s", m)
+	}
+	contains(t, says(t, dir, "", 0, "plugin", "list"), "phone     sample  ready")
+	place(t, filepath.Join(dir, "bridge.yaml"), text+"data: []\n", 0o644)
+	contains(t, says(t, dir, "", 2, "plugin", "list"), "the configuration cannot be used:", "data")
 }

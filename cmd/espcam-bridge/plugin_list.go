@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -69,9 +70,7 @@ func listInstances(c *cobra.Command, cfg *config.Config) error {
 	running, err := app.RunningPlugins(cfg)
 	switch {
 	case bridge.CodeOf(err) == bridge.CodeUnavailable:
-		for _, i := range cfg.Plugins.Instances {
-			fmt.Fprintf(t, "%s\t%s\tthe bridge is not running\t-\t-\n", i.Name, i.Type)
-		}
+		listStopped(t, cfg)
 		return t.Flush()
 	case err != nil:
 		return err
@@ -84,6 +83,23 @@ func listInstances(c *cobra.Command, cfg *config.Config) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Instance, p.Type, p.State, p.Since.Local().Format(time.DateTime), dash(p.Problem))
 	}
 	return t.Flush()
+}
+
+// listStopped lists instances of a bridge that does not run, with what would keep
+// them from running. What is not in the file may be set on the page.
+func listStopped(w io.Writer, cfg *config.Config) {
+	found, err := folder.Find(cfg.Plugins.Dir)
+	for _, i := range cfg.Plugins.Instances {
+		mistakes := []error{err}
+		if i.Enabled && err == nil {
+			mistakes, _ = judgeInstance(cfg.Plugins.Dir, found, i)
+		}
+		problem := "-"
+		if e := errors.Join(mistakes...); e != nil {
+			problem = strings.ReplaceAll(e.Error(), "\n", "; ")
+		}
+		fmt.Fprintf(w, "%s\t%s\tthe bridge is not running\t-\t%s\n", i.Name, i.Type, problem)
+	}
 }
 
 func dash(s string) string {

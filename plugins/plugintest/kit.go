@@ -198,7 +198,7 @@ func (k *kit) plugin(ctx context.Context) (*launch.Process, error) {
 	if k.current != nil && k.lost() == nil {
 		return k.current, nil
 	}
-	if k.desc == nil && k.broken != nil {
+	if k.hopeless() {
 		return nil, k.broken
 	}
 	k.stop(0)
@@ -218,6 +218,9 @@ func (k *kit) plugin(ctx context.Context) (*launch.Process, error) {
 	}
 	return p, err
 }
+
+// hopeless reports whether a plugin never said what it is.
+func (k *kit) hopeless() bool { return k.desc == nil && k.broken != nil }
 
 func (k *kit) stop(drain time.Duration) {
 	if k.current != nil {

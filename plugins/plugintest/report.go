@@ -20,7 +20,8 @@ type State string
 const (
 	Pass State = "pass"
 	Fail State = "fail"
-	None State = "-" // it does not apply to this plugin; Detail says why
+	None State = "-"         // it does not apply to this plugin; Detail says why
+	Left State = "not tried" // the plugin never came so far that it could be
 )
 
 // Result is one point.
@@ -88,7 +89,8 @@ func (r Report) Table() string {
 }
 
 // Check tries all points and tells report, which may be nil, of each as it is
-// done. The error is about the target itself: there is nothing to start, or
+// done. A plugin that does not start or say what it is fails the first point, and
+// the others are left. The error is about the target itself: there is nothing to start, or
 // settings that cannot be. It ends early with ctx. It takes some 5 to 60 s.
 func Check(ctx context.Context, t Target, report func(Result)) (Report, error) {
 	k, err := newKit(ctx, t)
@@ -100,6 +102,10 @@ func Check(ctx context.Context, t Target, report func(Result)) (Report, error) {
 	for _, p := range order() {
 		if ctx.Err() != nil {
 			return Report{}, ctx.Err()
+		}
+		if k.hopeless() {
+			points = append(points, Result{Point: p.number, Name: p.name, State: Left})
+			continue
 		}
 		r := k.try(ctx, p)
 		points = append(points, r)
@@ -131,7 +137,7 @@ func Run(t *testing.T, target Target) Report {
 			switch p.State {
 			case Fail:
 				t.Error(p.Detail)
-			case None:
+			case None, Left:
 				t.Skip(p.Detail)
 			}
 		})

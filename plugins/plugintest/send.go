@@ -37,7 +37,7 @@ func TestAlert(n int, phase pluginpb.Phase) *pluginpb.Alert {
 func alertWith(e *pluginpb.Event) *pluginpb.Alert {
 	return &pluginpb.Alert{
 		Event: e, Title: "Test of a plugin", Text: "Motion at the front porch", Priority: 3, Attempt: 1,
-		Url: "http://bridge.invalid/#porch", Actions: []*pluginpb.Action{{Label: "Open", Url: "http://bridge.invalid/#porch"}},
+		Url: "http://bridge.invalid/#/porch", Actions: []*pluginpb.Action{{Label: "Open", Url: "http://bridge.invalid/#/porch"}},
 	}
 }
 

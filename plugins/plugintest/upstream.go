@@ -198,7 +198,10 @@ func arrivedSince(ctx context.Context, u interface{ Messages() [][]byte }, n int
 			if len(messages) <= n {
 				return errors.New("nothing arrived")
 			}
-			return fmt.Errorf("%d messages arrived, none with it", len(messages)-n)
+			if len(messages) == n+1 {
+				return errors.New("one message arrived, without it")
+			}
+			return fmt.Errorf("%d messages arrived, all without it", len(messages)-n)
 		}
 	}
 }

@@ -67,7 +67,12 @@ _CHANNEL = [
 
 
 class Retry(Exception):
-    """It may work later: the bridge tries again, `after` seconds from now or when it likes."""
+    """It may work later: the bridge tries again, `after` seconds from now or when it likes.
+
+    `status` is that of the HTTP answer which http() found wrong; 0: there was none.
+    """
+
+    status = 0
 
     def __init__(self, message, after=0.0):
         super().__init__(message)
@@ -75,7 +80,9 @@ class Retry(Exception):
 
 
 class Reject(Exception):
-    """It never will work: wrong token, unknown chat. Not tried again."""
+    """It never will work: wrong token, unknown chat. Not tried again. `status` as that of Retry."""
+
+    status = 0
 
 
 class Busy(Exception):
@@ -278,8 +285,11 @@ def _refusal(where, err):
         line = err.read(4096).decode(errors="replace").strip().split("\n")[0][:200]
     message = redact(f"{where}: {err.code} {err.reason}" + (f": {line}" if line else ""))
     if err.code in (408, 425, 429) or err.code >= 500:
-        return Retry(message, _retry_after(err.headers.get("Retry-After", "")))
-    return Reject(message)
+        made = Retry(message, _retry_after(err.headers.get("Retry-After", "")))
+    else:
+        made = Reject(message)
+    made.status = err.code
+    return made
 
 
 def _retry_after(text):
@@ -902,10 +912,12 @@ def _handlers(plugin):
 # ---- What an author calls ----
 
 
-def notifier(function=None, *, wants_picture=True, max_picture_bytes=0, can_edit=False):
+def notifier(function=None, *, no_picture=False, max_picture_bytes=0, can_edit=False):
     """Marks notify(alert, config), which tells people. What it returns is the handle of the
-    message: it comes back as alert.handle with the next alert of the event, to edit that."""
-    traits = pb.NotifierTraits(wants_picture=wants_picture, max_picture_bytes=max_picture_bytes, can_edit=can_edit)
+    message: it comes back as alert.handle with the next alert of the event, to edit that
+    (can_edit). Larger pictures than max_picture_bytes are made smaller; no_picture: it has no
+    use for one."""
+    traits = pb.NotifierTraits(wants_picture=not no_picture, max_picture_bytes=max_picture_bytes, can_edit=can_edit)
     _plugin.traits = traits
     return _mark("notifier", function)
 

@@ -307,6 +307,12 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", address, got, err, want)
 		}
 	}
+	for address, want := range map[string]string{server.URL + "/wrong": "401", server.URL + "/down": "502", closed.URL: "0"} {
+		got, err := d.Notify(t.Context(), &pluginpb.Alert{Title: "status", Url: address})
+		if err != nil || got.GetHandle() != want {
+			t.Errorf("the status of %s: %v, %v; want %s", address, got, err, want)
+		}
+	}
 	if log := d.stderr.String(); strings.Contains(log, "s3cret") {
 		t.Error("the secret is in the log:", log)
 	}

@@ -273,6 +273,21 @@ func TestByHand(t *testing.T) {
 	}
 }
 
+// TestNoPicture: what @notifier is told is what the bridge is told.
+func TestNoPicture(t *testing.T) {
+	for traits, wants := range map[string]bool{"": true, "(can_edit=True)": true, "(no_picture=True)": false} {
+		d := &driver{t: t, data: t.TempDir()}
+		file := filepath.Join(d.data, "main.py")
+		code := "import espcam_plugin as sdk\n@sdk.notifier" + traits + "\ndef notify(alert, config): pass\nsdk.run('x', '1.0.0')\n"
+		if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := d.byHand(file, "--describe"); err != nil || strings.Contains(out, `"wants_picture": true`) != wants {
+			t.Errorf("%q: %v: %s", traits, err, out)
+		}
+	}
+}
+
 func TestMistakesOfTheAuthor(t *testing.T) {
 	for settings, want := range map[string]string{
 		`{"Topic": {}}`:                    `setting 'Topic': a name is`,

@@ -48,6 +48,7 @@ type Manifest struct {
 	Command     []string `yaml:"command,omitempty"`     // such as [python3, main.py]
 	Roles       []string `yaml:"roles,omitempty"`       // notifier, detector, sink
 	Permissions []string `yaml:"permissions,omitempty"` // that it asks for
+	Fields      Declared `yaml:"fields"`                // its settings; [] for none
 }
 
 // Folder is a plugin on disk.
@@ -135,7 +136,7 @@ func readManifest(path string) (m Manifest, err error) {
 		return m, err
 	}
 	if err := decodeStrict(text, &m); err != nil {
-		return m, bridge.Errorf(bridge.CodeInvalid, "%s cannot be used: %w; it knows name, version, api, summary, command, roles, permissions", name, err)
+		return m, bridge.Errorf(bridge.CodeInvalid, "%s cannot be used: %w; it knows name, version, api, summary, command, roles, permissions, fields", name, err)
 	}
 	return m, nil
 }
@@ -248,6 +249,9 @@ func (m Manifest) Write(path string) error {
 	text, err := yaml.Marshal(m)
 	if err != nil {
 		return err
+	}
+	if len(text) > maxManifest {
+		return mistake("says more of itself than %d KiB", maxManifest>>10)
 	}
 	return replaceFile(filepath.Join(path, ManifestName), text, 0o644)
 }

@@ -3,6 +3,7 @@ package folder
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -111,6 +112,34 @@ func TestManifestWrite(t *testing.T) {
 	}
 }
 
+// TestManifestFields: what is written is what is read, for each kind of value.
+func TestManifestFields(t *testing.T) {
+	want := Declared{
+		{Name: "topic", Type: "string", Required: true, Help: "Where: \"to\"?\nSay <it> é 😀.", Example: "true", Choices: []string{"1", "no"}},
+		{Name: "tries", Type: "integer", Default: []byte("3"), Min: 1, Max: 9},
+		{Name: "ratio", Type: "number", Default: []byte("0.5"), Max: 0.75},
+		{Name: "tags", Type: "strings", Default: []byte(`["a","2"]`)},
+		{Name: "headers", Type: "map", Default: []byte(`{"A":"b"}`), FileOnly: true},
+		{Name: "token", Type: "string", Secret: true},
+	}
+	for name, fields := range map[string]Declared{"all": want, "none": {}, "not asked": nil} {
+		dir := write(t, t.TempDir(), map[string]string{"run*": ""})
+		must(t, Manifest{Name: "x", Command: []string{"run"}, Fields: fields}.Write(dir))
+		if f := Open(dir); f.Err != nil || !reflect.DeepEqual(f.Manifest.Fields, fields) {
+			t.Errorf("%s: %v\n%+v", name, f.Err, f.Manifest.Fields)
+		}
+	}
+	err := Manifest{Fields: Declared{{Name: "a", Type: "string", Help: strings.Repeat("x", maxManifest)}}}.Write(t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "says more of itself than 64 KiB") {
+		t.Errorf("too much of it: %v", err)
+	}
+	for _, bad := range []string{"[{name: A, type: string}]", "[{name: a, typ: string}]", "[{name: a, type: string, default: 5}]", "text"} {
+		if f := Open(write(t, t.TempDir(), map[string]string{"plugin.yaml": "fields: " + bad})); f.Err == nil || !strings.Contains(f.Err.Error(), "plugin.yaml cannot be used") {
+			t.Errorf("%s: %v", bad, f.Err)
+		}
+	}
+}
+
 func TestHashIsTheSameElsewhere(t *testing.T) {
 	files := map[string]string{"espcam-plugin-x*": "program", "sub/data": "1", ".hidden": "2", "empty": ""}
 	a, b := write(t, t.TempDir(), files), write(t, t.TempDir(), files)
@@ -194,6 +223,11 @@ func TestNeverAccepted(t *testing.T) {
 	}
 	_, err = Accept(dir, x, "1", nil, time.Unix(0, 0))
 	must(t, err)
+	lock, err := os.ReadFile(filepath.Join(dir, LockName))
+	must(t, err)
+	if !strings.Contains(string(lock), `"permissions": []`) {
+		t.Errorf("nothing is granted, and the lock says\n%s", lock)
+	}
 	must(t, Forget(dir, "x"))
 	if _, err := Verify(dir, x); err == nil {
 		t.Error("a plugin that was forgotten is trusted")

@@ -86,7 +86,7 @@ func Accept(dir string, f Folder, version string, permissions []string, now time
 	if err != nil {
 		return Entry{}, err
 	}
-	e := Entry{Version: version, API: API, Permissions: slices.Clone(permissions), Accepted: now.UTC().Truncate(time.Second), SHA256: files.Sum(), Files: files}
+	e := Entry{Version: version, API: API, Permissions: append([]string{}, permissions...), Accepted: now.UTC().Truncate(time.Second), SHA256: files.Sum(), Files: files}
 	return e, changeLock(dir, func(l Lock) { l[f.Type] = e })
 }
 

@@ -71,6 +71,12 @@ class Cases:
         answer = sdk.http("POST", alert.url, json={"text": alert.text}, headers={"Title": "Gärten\r\nX: y", "Empty": ""})
         return answer.decode()
 
+    def status(alert, config):
+        try:
+            sdk.http("GET", alert.url)
+        except (sdk.Retry, sdk.Reject) as err:
+            return str(err.status)
+
     def fetch(alert, config):
         return sdk.http("GET", alert.url).decode()
 
