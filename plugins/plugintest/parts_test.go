@@ -179,6 +179,13 @@ func TestRecorder(t *testing.T) {
 	if got := <-done; got != 202 {
 		t.Error(got)
 	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for n, want := range map[int]string{2: "2 messages arrived, all without it", 3: "one message arrived, without it", 4: "nothing arrived"} {
+		if err := arrivedSince(over, r, n, []byte("picture")); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
