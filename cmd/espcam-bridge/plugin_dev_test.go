@@ -90,7 +90,6 @@ func (d *devSession) quit() {
 func TestDev(t *testing.T) {
 	src := sample(t)
 	d := startDev(t, command(src, "plugin", "dev", "."))
-	d.await("bridge   Watch\n")
 	d.await("sample 1.2.0 is ready after ")
 	d.press("t")
 	d.await("sent     POST /, ")
@@ -100,6 +99,7 @@ func TestDev(t *testing.T) {
 	d.await("changed  building and starting again")
 	d.await("is ready after")
 	d.quit()
+	contains(t, d.text(), "bridge   Watch\n")
 }
 
 // TestDevShowsACrash: the last lines come at once, and the next change starts it again.
