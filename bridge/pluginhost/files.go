@@ -27,7 +27,7 @@ const (
 )
 
 // Files lists the files of an instance, the newest first: at most 500, none that
-// is hidden. Without any it is empty. CodeNotFound, CodeUnavailable.
+// is hidden, none whose name is no UTF-8. Without any it is empty. CodeNotFound, CodeUnavailable.
 func (h *Host) Files(instance string) ([]bridge.PluginFile, error) {
 	i, err := h.find(instance)
 	if err != nil {
@@ -160,7 +160,7 @@ func look(root *os.Root, dir string, most int) (files []bridge.PluginFile, folde
 	for _, e := range all {
 		name := path.Join(dir, e.Name())
 		switch {
-		case hidden(e.Name()):
+		case hidden(e.Name()), !fs.ValidPath(e.Name()):
 		case e.IsDir():
 			folders = append(folders, name)
 		case e.Type().IsRegular():

@@ -89,6 +89,7 @@ func TestFilesOfAPlugin(t *testing.T) {
 	r.lay("videos", "files/list.txt", "list", 5)
 	r.lay("videos", "files/.check", "hidden", 0)
 	r.lay("videos", "files/.git/x", "hidden", 0)
+	r.lay("videos", "files/no\xff.mkv", "no UTF-8", 0)
 	r.lay("videos", "files/1/2/3/4/5/deep", "deep", 30)
 	r.lay("videos", "files/1/2/3/4/5/6/deeper", "deeper", 30)
 	r.lay("videos", "own", "its own", 0)
@@ -131,7 +132,7 @@ func TestNoFileOfSomethingElse(t *testing.T) {
 	}
 	for _, name := range []string{
 		"", ".", "/", "..", "../own", "a/../../own", "../../other/files/theirs", "/etc/passwd", "a", "a/", "a//mine", "a/./mine", "./a/mine",
-		"a/.hidden", "absolute", "own", "folder/theirs", "theirs", "loop", "pipe", "none", "a/mine/x", "a\x00mine", `..\own`, strings.Repeat("x", 5000), "a/mine\n",
+		"a/.hidden", "absolute", "own", "folder/theirs", "theirs", "loop", "pipe", "none", "a/mine/x", "a\x00mine", "no\xff.mkv", `..\own`, strings.Repeat("x", 5000), "a/mine\n",
 	} {
 		r.missing("videos", name)
 	}
