@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
@@ -56,7 +57,8 @@ func (d *detector) Detect(ctx context.Context, f bridge.Frame, boxes []bridge.Bo
 	})
 	if err != nil {
 		l.counts.failures.Add(1)
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		// The plugin's side knows the deadline, too, and may be the first to say so.
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded {
 			l.wasLate()
 		}
 		return nil, l.cleanError(bridge.Errorf(bridge.CodeUnavailable, "%s: %s", l.cfg.Name, status.Convert(err).Message()))
