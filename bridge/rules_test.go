@@ -30,7 +30,7 @@ var layers = []struct {
 }{
 	{"nouns", []string{"bridge"}},
 	{"page", []string{"web"}},
-	{"parts", []string{"bridge/config", "bridge/hub", "bridge/jpeg", "bridge/store", "bridge/wire"}},
+	{"parts", []string{"bridge/aside", "bridge/config", "bridge/hub", "bridge/jpeg", "bridge/store", "bridge/wire"}},
 	{"pixels", []string{"motion"}},
 	{"clips", []string{"motion/score"}},
 	{"adapters", []string{"bridge/auth", "bridge/broker", "bridge/fakecam", "bridge/fleet", "bridge/httpapi", "bridge/ingest", "bridge/journal", "bridge/mqtt", "bridge/watch"}},
@@ -63,7 +63,7 @@ var confined = map[string][]string{
 	"go.etcd.io/bbolt":                    {"bridge/store"},
 	"gocv.io/x/gocv":                      {"motion"},
 	"golang.org/x/image":                  {"bridge/app", "bridge/fakecam", "bridge/httpapi"},
-	"golang.org/x/sys":                    {"bridge/httpapi", "bridge/watch", "cmd/espcam-bench"},
+	"golang.org/x/sys":                    {"bridge/aside", "bridge/httpapi", "cmd/espcam-bench"},
 	"golang.org/x/time":                   {"bridge/auth", "bridge/httpapi", "bridge/ingest"},
 	"gopkg.in/yaml.v3":                    {"bridge/config"},
 	module + "motion":                     {"bridge/watch", "cmd/espcam-bridge", "motion/score"},
