@@ -1,18 +1,18 @@
 # Each target is one script or one line; what a target does is in .ci/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-ha deps lint bench fuzz
+.PHONY: help run build test test-ha deps lint bench fuzz proto conformance
 
 ARGS =
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-7s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
 
 run: ## build and run the demo: four simulated cameras, a page, MQTT; needs only Go
-	@.ci/build cmd/espcam-bridge
+	@.ci/build cmd/espcam-bridge plugins
 	@exec bin/espcam-bridge demo $(ARGS)
 
-build: ## build all programs into bin/; with OpenCV where it is installed (OPENCV=no: without)
+build: ## build all programs into bin/, plugins into bin/plugins/; with OpenCV where it is installed (OPENCV=no: without)
 	@.ci/build
 
 test: ## install what the tests need, then run all of them: lint, Go with -race (with and without OpenCV), the page in a browser, a real Home Assistant
@@ -33,3 +33,9 @@ bench: ## measure the relay against a bare write(2), and motion; some 20 minutes
 
 fuzz: ## run every fuzz target for FUZZTIME (1m)
 	@.ci/fuzz
+
+proto: ## make plugins/pluginpb out of plugins/proto, and check that no plugin breaks (ARGS=--release: this is the state from now on)
+	@.ci/proto $(ARGS)
+
+conformance: ## try the plugins that come with the bridge by the conformance kit, and write the outcome into plugins/README.md
+	@ESPCAM_PYTHON=$$(.ci/python) || ESPCAM_PYTHON=; export ESPCAM_PYTHON; exec go run ./.ci/conformance plugins/README.md

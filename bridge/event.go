@@ -175,3 +175,12 @@ type Detector interface {
 	Name() string
 	Detect(ctx context.Context, f Frame, boxes []Box) ([]Detection, error)
 }
+
+// DetectorOptions say when and how a detector is asked.
+type DetectorOptions struct {
+	Timeout time.Duration // for one call; 1 s
+	Always  bool          // about every judged picture, else only while an event goes on
+	Every   int           // of those pictures every so many only; 0 and 1: all
+	MaxFPS  float64       // pictures a second and camera at most; 0: all that are judged
+	Cameras []string      // ids; nil: all
+}

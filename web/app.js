@@ -18,7 +18,7 @@ import { empty } from './ui/empty.js';
 import { Later } from './ui/later.js';
 import { Log } from './ui/log.js';
 import { Login } from './ui/login.js';
-import { Route, eventsAddress } from './ui/route.js';
+import { Route, eventsAddress, pluginsAddress } from './ui/route.js';
 import { Toasts } from './ui/toasts.js';
 import { Wall } from './ui/wall.js';
 
@@ -41,13 +41,14 @@ const paused = new Signal(false);
 
 const toasts = new Toasts();
 const log = new Log(bridge);
-const bar = new Bar({ log, onpause: () => (paused.value = !paused.value), onevents: () => void route.open(eventsAddress({})), onexit: () => void logout() });
+const bar = new Bar({ log, onpause: () => (paused.value = !paused.value), onevents: () => void route.open(eventsAddress({})), onplugins: () => void route.open(pluginsAddress), onexit: () => void logout() });
 const wall = new Wall({ feeds, workshop: new Workshop(), clock: link.clock, onpick: (id) => void (route.camera === id ? route.back() : route.go(id)) });
 const panel = new Later(async () => new (await import('./ui/panel.js')).Panel({ bridge, api, toasts, route, onback: () => void route.back(), onstep: (by) => step(by) }));
 const login = new Login(api, () => link.open());
 const note = empty(api.base);
 const events = new Later(async () => new (await import('./events/events.js')).Events({ bridge, api, route }), 'events');
-const main = h('main', null, wall, panel, events, note);
+const plugins = new Later(async () => new (await import('./plugins/plugins.js')).Plugins({ bridge, api, route, toasts, now: () => link.clock.now() }), 'plugins');
+const main = h('main', null, wall, panel, events, plugins, note);
 
 document.body.prepend(bar, new Banner(link), main, login, toasts);
 find('.loading').remove();
@@ -66,11 +67,11 @@ function render() {
     const one = cameras.get(route.camera ?? '') ?? null;
     const kinds = wall.update(cameras, view);
     wall.enlarge(one?.id ?? null);
-    showEvents(one ? 'one' : 'all');
+    showOther(one ? 'one' : 'all');
     showPanel(one, view);
-    note.hidden = !session.known || cameras.size > 0 || route.events !== null;
+    note.hidden = !session.known || cameras.size > 0 || route.events !== null || route.plugins;
     bar.update(session, kinds);
-    setText(document.querySelector('title') ?? document.head, title(session.name, route.events ? 'Events' : one?.name));
+    setText(document.querySelector('title') ?? document.head, title(session.name, route.plugins ? 'Plugins' : route.events ? 'Events' : one?.name));
   });
 }
 
@@ -86,14 +87,16 @@ function showPanel(one, view) {
   panel.content?.show(one, tile, one && tile ? truth(one, { ...view, received: tile.received }) : null, view.now);
 }
 
-/** showEvents shows the list in place of the cameras, or the cameras. @param {'one' | 'all'} cameras */
-function showEvents(cameras) {
-  const on = route.events !== null;
-  main.dataset.view = on ? 'events' : cameras;
-  wall.hidden = on;
-  events.hidden = !on;
-  if (on && !events.content) void events.want().then((part) => part?.update());
-  else events.content?.update();
+/** showOther shows events or plugins in place of the cameras, or the cameras. @param {'one' | 'all'} cameras */
+function showOther(cameras) {
+  const view = route.plugins ? 'plugins' : route.events ? 'events' : cameras;
+  main.dataset.view = view;
+  wall.hidden = view !== cameras;
+  for (const [part, name] of /** @type {const} */ ([[events, 'events'], [plugins, 'plugins']])) {
+    part.hidden = view !== name;
+    if (view === name && !part.content) void part.want().then((content) => content?.update());
+    else part.content?.update();
+  }
 }
 
 /** @param {string} name @param {string | undefined} what is shown */
@@ -127,6 +130,7 @@ const told = new Map();
 
 bridge.news.watch(tell);
 bridge.cameras.watch(render);
+bridge.plugins.watch(render);
 bridge.session.watch((session) => {
   if (version && session.version !== version) location.reload(); // the bridge was replaced, and so was this page
   version = session.version;
@@ -155,7 +159,7 @@ window.addEventListener('online', () => link.wake());
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape' || document.querySelector('dialog[open]')) return;
   event.preventDefault(); // or it closes at once the question that going back may ask
-  if (event.target instanceof HTMLInputElement && event.target.type === 'text') event.target.blur();
+  if (event.target instanceof HTMLElement && event.target.matches('[type=text], [type=password], textarea')) event.target.blur();
   else void route.back();
 });
 feeds.hold('hidden', document.hidden);

@@ -14,7 +14,7 @@ import (
 	"io/fs"
 )
 
-//go:embed index.html page.webmanifest icon.svg *.js css events lib motion net paint ui
+//go:embed index.html page.webmanifest icon.svg *.js css events lib motion net paint plugins ui
 var files embed.FS
 
 // FS returns the page's files.

@@ -20,17 +20,20 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
+	"github.com/espcam-bridge/espcam-bridge/bridge/alert"
 	"github.com/espcam-bridge/espcam-bridge/bridge/broker"
 	"github.com/espcam-bridge/espcam-bridge/bridge/config"
 	"github.com/espcam-bridge/espcam-bridge/bridge/httpapi"
 	"github.com/espcam-bridge/espcam-bridge/bridge/ingest"
 	"github.com/espcam-bridge/espcam-bridge/bridge/journal"
 	"github.com/espcam-bridge/espcam-bridge/bridge/mqtt"
+	"github.com/espcam-bridge/espcam-bridge/bridge/pluginhost"
 	"github.com/espcam-bridge/espcam-bridge/bridge/watch"
 )
 
@@ -57,6 +60,8 @@ type App struct {
 
 	journal *journal.Journal
 	watch   *watch.Watch
+	plugins *pluginhost.Host
+	alerts  *alert.Alerts
 	ingest  *ingest.Ingest
 	broker  *broker.Broker // nil if another one is configured
 	mqtt    *mqtt.Client
@@ -91,6 +96,9 @@ func (a *App) build(o Options) (err error) {
 	}
 	a.openControl()
 	if err := a.newWatch(o.Workers); err != nil {
+		return err
+	}
+	if err := a.newPlugins(o.Level); err != nil {
 		return err
 	}
 	a.ingest = ingest.New(ingest.Config{
@@ -217,8 +225,8 @@ func (a *App) Run(ctx context.Context) error {
 			}
 		})
 	}
-	// What is started later is stopped earlier. Events end first, so that MQTT
-	// can tell; MQTT says goodbye before the cameras go, so that nobody hears of
+	// What is started later is stopped earlier. Events end first, so that alerts and
+	// MQTT can tell; MQTT says goodbye before the cameras go, so that nobody hears of
 	// those that only we let go; the broker and the journal end last, so that
 	// there is somebody to tell it to.
 	lasting := context.WithoutCancel(ctx)
@@ -235,11 +243,14 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stopJournal := a.runJournal(run)
 	stopMQTT := run(a.mqtt.Run)
+	stopPlugins := a.runPlugins(run)
 	stopWatch := run(a.watch.Run)
 	servers := a.serveHTTP(start)
 	if a.control != nil {
+		a.control.plugins = a.desk()
 		start("control socket", a.control.serve)
 	}
+	debug.FreeOSMemory() // what only the start needed: some 6 MB
 
 	select {
 	case <-ctx.Done():
@@ -248,6 +259,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.log.Info("stopping")
 	stopWatch()
+	stopPlugins()
 	stopMQTT()
 	err := a.stop(lasting, servers)
 	parts.Wait()

@@ -26,6 +26,8 @@ import (
 // it (mode 0600), so it asks for no token.
 const ControlName = "control.sock"
 
+const maxAnswer = 8 << 20 // bytes; plugins with their last lines are the largest
+
 // Keys is what `espcam-bridge keys` does, either in a running bridge or in the
 // store of one that is not running.
 type Keys interface {
@@ -55,15 +57,9 @@ func (l local) RemoveKey(id string) error { return l.fleet.RevokeKey(id) }
 // OpenKeys reaches the keys of cfg's state directory: through the running
 // bridge if there is one, else by opening the store. The caller calls done.
 func OpenKeys(ctx context.Context, cfg *config.Config) (k Keys, done func() error, err error) {
-	path := filepath.Join(cfg.Data, ControlName)
-	r := newRemote(path)
-	switch err := r.ping(); {
-	case err == nil:
-		return r, func() error { return nil }, nil
-	case errors.Is(err, syscall.EACCES):
-		return nil, nil, bridge.Errorf(bridge.CodeDenied, "%s belongs to another user: run this command as the user that runs the bridge", cfg.Data)
-	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EINVAL):
-		return nil, nil, fmt.Errorf("the running bridge does not answer on %s: %w", path, err)
+	r, err := reach(cfg)
+	if r != nil || err != nil {
+		return r, func() error { return nil }, err
 	}
 	c, err := openCore(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -72,19 +68,38 @@ func OpenKeys(ctx context.Context, cfg *config.Config) (k Keys, done func() erro
 	return local{c.fleet}, c.close, nil
 }
 
-// control serves Keys on the Unix socket.
+// reach returns the bridge that runs on cfg's state directory, nil if there is none.
+func reach(cfg *config.Config) (*remote, error) {
+	path := filepath.Join(cfg.Data, ControlName)
+	r := newRemote(path)
+	switch err := r.ping(); {
+	case err == nil:
+		return r, nil
+	case errors.Is(err, syscall.EACCES):
+		return nil, bridge.Errorf(bridge.CodeDenied, "%s belongs to another user: run this command as the user that runs the bridge", cfg.Data)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EINVAL):
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("the running bridge does not answer on %s: %w", path, err)
+	}
+}
+
+// control serves Keys and Plugins on the Unix socket.
 type control struct {
-	keys   Keys
-	server *http.Server
-	ln     net.Listener
+	keys    Keys
+	plugins Plugins // nil if this bridge has none; set before serve
+	server  *http.Server
+	ln      net.Listener
 }
 
 // answer is the body of every reply on the socket.
 type answer struct {
-	Secret  string       `json:",omitempty"`
-	Keys    []bridge.Key `json:",omitempty"`
-	Code    bridge.Code  `json:",omitempty"`
-	Message string       `json:",omitempty"`
+	Secret  string          `json:",omitempty"`
+	Keys    []bridge.Key    `json:",omitempty"`
+	Plugins []bridge.Plugin `json:",omitempty"`
+	Receipt bridge.Receipt  `json:",omitzero"`
+	Code    bridge.Code     `json:",omitempty"`
+	Message string          `json:",omitempty"`
 }
 
 // newControl opens the socket. The store's lock is held, so a socket that is
@@ -105,6 +120,7 @@ func newControl(path string, keys Keys) (*control, error) {
 	mux.HandleFunc("GET /keys", c.list)
 	mux.HandleFunc("POST /keys/{camera}", c.add)
 	mux.HandleFunc("DELETE /keys/{id}", c.remove)
+	c.pluginRoutes(mux)
 	c.server = &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 	return c, nil
 }
@@ -151,12 +167,12 @@ func newRemote(path string) *remote {
 }
 
 func (r *remote) ping() error {
-	_, err := r.call(http.MethodGet, "")
+	_, err := r.call(http.MethodGet, "/keys")
 	return err
 }
 
 func (r *remote) AddKey(camera string) (string, bridge.Key, error) {
-	a, err := r.call(http.MethodPost, camera)
+	a, err := r.call(http.MethodPost, "/keys/"+url.PathEscape(camera))
 	if err != nil {
 		return "", bridge.Key{}, err
 	}
@@ -164,21 +180,17 @@ func (r *remote) AddKey(camera string) (string, bridge.Key, error) {
 }
 
 func (r *remote) ListKeys() ([]bridge.Key, error) {
-	a, err := r.call(http.MethodGet, "")
+	a, err := r.call(http.MethodGet, "/keys")
 	return a.Keys, err
 }
 
 func (r *remote) RemoveKey(id string) error {
-	_, err := r.call(http.MethodDelete, id)
+	_, err := r.call(http.MethodDelete, "/keys/"+url.PathEscape(id))
 	return err
 }
 
-func (r *remote) call(method, arg string) (a answer, err error) {
-	target := "http://bridge/keys"
-	if arg != "" {
-		target += "/" + url.PathEscape(arg)
-	}
-	req, err := http.NewRequest(method, target, nil)
+func (r *remote) call(method, path string) (a answer, err error) {
+	req, err := http.NewRequest(method, "http://bridge"+path, nil)
 	if err != nil {
 		return a, err
 	}
@@ -187,7 +199,7 @@ func (r *remote) call(method, arg string) (a answer, err error) {
 		return a, err
 	}
 	defer resp.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&a); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&a); err != nil {
 		return a, fmt.Errorf("the running bridge gave an answer that is not JSON: %w", err)
 	}
 	if a.Code != "" {

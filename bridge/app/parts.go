@@ -58,12 +58,13 @@ func (a *App) newMQTT(o Options) (*mqtt.Client, error) {
 		Fleet:       a.fleet,
 		Refused:     func(n bridge.Notice) { a.api.Notify(n) }, // made after us
 		Motion:      digest{a.watch},
+		Plugins:     a.pluginsOnMQTT(),
 		Pictures:    a.hub,
 		Store:       texts,
 		Log:         a.log,
 		LogLevel:    o.Level,
 		Restart:     restart,
-		Placeholder: func(c bridge.Camera) []byte { return a.api.Placeholder(c) }, // made after us
+		Placeholder: func(c bridge.Camera) []byte { return a.api.Placeholder(c).JPEG() }, // made after us
 	})
 }
 
@@ -111,13 +112,15 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 		MaxViewers:     h.Limits.Viewers,
 		MaxPerAddress:  h.Limits.PerAddress,
 	}, httpapi.Deps{
-		Fleet:  a.fleet,
-		Hub:    a.hub,
-		Auth:   a.auth,
-		Motion: a.watch,
-		Events: a.journal,
-		Ingest: a.ingest,
-		Web:    web.FS(),
+		Fleet:   a.fleet,
+		Hub:     a.hub,
+		Auth:    a.auth,
+		Motion:  a.watch,
+		Events:  a.journal,
+		Ingest:  a.ingest,
+		Plugins: a.plugins,
+		Alerts:  a.alerts,
+		Web:     web.FS(),
 		Sources: httpapi.Sources{
 			Store:   seldom(10*time.Second, a.diskState),
 			MQTT:    a.mqttState,
@@ -126,6 +129,9 @@ func (a *App) newAPI(version string) (*httpapi.Server, error) {
 			Events:    a.journal.Check,
 			Journal:   func() httpapi.EventFigures { return httpapi.EventFigures(a.journal.Stats()) },
 			Detectors: a.detectorFigures,
+			Alerts:    a.alertFigures,
+			Unsaid:    func() map[string]uint64 { return a.alerts.Stats().Suppressed },
+			Plugins:   a.pluginFigures,
 		},
 		Log: a.log,
 	})

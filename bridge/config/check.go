@@ -17,6 +17,8 @@ func (l *loader) check(c *Config) {
 	l.checkMQTT(c.MQTT)
 	l.checkUsers(c.MQTT)
 	l.checkCameras(c)
+	l.checkPlugins(c)
+	l.checkAlerts(c)
 	if l.inline && l.public {
 		l.warn(position{file: l.file}, "", "holds secrets and can be read by everybody on this machine: chmod 600 %s", l.file)
 	}

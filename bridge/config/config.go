@@ -31,6 +31,8 @@ type Config struct {
 	Cameras []Camera            // in the order of the file
 	Motion  bridge.MotionChange // how the pictures of all cameras are judged; see Camera.Motion
 	Events  Events
+	Plugins Plugins
+	Alerts  []Alert // in the order of the file
 	Log     Log
 }
 
@@ -146,9 +148,10 @@ func Default() *Config {
 			MaxFPS:        15,
 			IdleTimeout:   30 * time.Second,
 		},
-		Motion: defaultMotion(),
-		Events: Events{Keep: 7 * 24 * time.Hour, MaxSize: 1 << 30},
-		Log:    Log{Level: slog.LevelInfo, Format: "text"},
+		Motion:  defaultMotion(),
+		Events:  Events{Keep: 7 * 24 * time.Hour, MaxSize: 1 << 30},
+		Plugins: Plugins{Dir: "espcam-plugins"},
+		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 	}
 }
 

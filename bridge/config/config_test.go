@@ -73,6 +73,33 @@ var fileProblems = []struct {
 	}, `bridge.yaml:1:37: mqtt.password_file: "secret": must be a regular file of at most 64 KiB`},
 }
 
+// TestLook: what has a mistake keeps its default, and the rest can be used.
+func TestLook(t *testing.T) {
+	look := func(text string) (*config.Config, config.Problems) {
+		path := filepath.Join(t.TempDir(), "bridge.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return config.Look(config.Input{Path: path})
+	}
+	c, problems := look("data: here\nhttp: {listen: nowhere}\nplugins: {dir: there, instances: {phone: {type: ntfy, settings: {topic: a, token: env:MISSING}}}}\n")
+	if c == nil || c.Data != "here" || c.Plugins.Dir != "there" || c.HTTP.Listen != config.Default().HTTP.Listen || len(c.Plugins.Instances) != 1 {
+		t.Fatalf("%+v, %v", c, problems)
+	}
+	if s := c.Plugins.Instances[0].Settings.Reveal(); !reflect.DeepEqual(s, map[string]any{"topic": "a"}) {
+		t.Errorf("settings %v", s)
+	}
+	if len(problems) != 2 || problems[0].Key != "http.listen" || !strings.Contains(problems[1].String(), "MISSING, which is not set") {
+		t.Errorf("%v", problems)
+	}
+	if c, problems := look("data: [\n"); c != nil || len(problems) != 1 {
+		t.Errorf("no YAML: %+v, %v", c, problems)
+	}
+	if c, problems := config.Look(config.Input{Path: filepath.Join(t.TempDir(), "none.yaml"), Required: true}); c != nil || len(problems) != 1 {
+		t.Errorf("no file: %+v, %v", c, problems)
+	}
+}
+
 func TestFileProblems(t *testing.T) {
 	for _, tt := range fileProblems {
 		t.Run(tt.name, func(t *testing.T) {
@@ -177,6 +204,102 @@ cameras:
 	}
 }
 
+func TestPlugins(t *testing.T) {
+	c := parse(t, `
+plugins:
+  dir: /opt/plugins
+  instances:
+    phone:
+      type: ntfy
+      settings:
+        topic: "${HOUSE}-door"
+        token: env:TOKEN
+        "file": file:${HOUSE}/token
+        url: file:///tmp/x
+        plain: 007
+        port: 443
+        id: -1001234567890
+        large: 123456789012345678901
+        gain: 0.50
+        loud: true
+        quoted: "true"
+        yes: yes
+        empty: ""
+        headers: {X-Key: "1", List: [a, 2, [env:TOKEN], {}]}
+    mail: {type: smtp, enabled: false, cameras: [porch], memory: 1GiB, dev: true, run_as: nobody}
+    none: {type: script, cameras: ["*"], settings: }
+`, "HOUSE=bern", "TOKEN=12345")
+	want := config.Plugins{Dir: "/opt/plugins", Instances: []config.Instance{
+		{Name: "phone", Type: "ntfy", Enabled: true, Memory: 256 << 20, Source: "bridge.yaml:5", Settings: config.NewPluginSettings(map[string]any{
+			"topic": "bern-door", "token": "12345", "file": "from-a-file-of-secrets", "url": "file:///tmp/x", "plain": "007", "port": int64(443),
+			"id": int64(-1001234567890), "large": "123456789012345678901", "gain": 0.5, "loud": true, "quoted": "true", "yes": "yes", "empty": "",
+			"headers": map[string]any{"X-Key": "1", "List": []any{"a", int64(2), []any{"12345"}, map[string]any{}}},
+		}, "12345", "from-a-file-of-secrets", "12345")},
+		{Name: "mail", Type: "smtp", Cameras: []string{"porch"}, Memory: 1 << 30, Dev: true, RunAs: "nobody", Source: "bridge.yaml:22"},
+		{Name: "none", Type: "script", Enabled: true, Memory: 256 << 20, Source: "bridge.yaml:23"},
+	}}
+	if !reflect.DeepEqual(c.Plugins, want) {
+		t.Errorf("got\n%#v\nwant\n%#v", c.Plugins, want)
+	}
+	if got := c.Plugins.Instances[0].Settings.Reveal(); !reflect.DeepEqual(got, want.Instances[0].Settings.Reveal()) {
+		t.Errorf("settings are\n%#v", got)
+	}
+	if c := parse(t, "", "ESPCAM_PLUGINS_DIR=elsewhere"); c.Plugins.Dir != "elsewhere" {
+		t.Errorf("the directory is %q", c.Plugins.Dir)
+	}
+}
+
+func TestAlerts(t *testing.T) {
+	c := parse(t, `
+plugins: {instances: {phone: {type: ntfy}, mail: {type: smtp}}}
+alerts:
+  - to: phone
+  - {to: [mail], labels: [person]}
+  - name: night
+    to: [phone, mail]
+    on: [motion]
+    cameras: [porch]
+    labels: [person, dog]
+    zones: [door]
+    sources: [pir]
+    min_score: 0.5
+    phases: [begin, end]
+    cooldown: 0s
+    hold_off: 3s
+    priority: 5
+    picture: false
+    title: "{{.Label}}"
+    text: "a ${WORD}"
+    actions: [{label: Gate, url: "https://gate"}]
+    time_zone: Europe/Berlin
+    quiet: [{from: 22:00, to: "7:05", days: [mon, sun], zone: UTC}, {from: 00:00, to: 00:00}]
+  - {to: phone, cameras: ["*"], time_zone: ""}
+`, "WORD=b")
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual := config.Alert{On: []string{"motion"}, Phases: []bridge.Phase{"begin"}, Cooldown: time.Minute, Priority: 3, Picture: true}
+	first, second, last := usual, usual, usual
+	first.Name, first.To, first.Source = "alert 1", []string{"phone"}, "bridge.yaml:4"
+	second.Name, second.To, second.Source = "alert 2", []string{"mail"}, "bridge.yaml:5"
+	second.Labels, second.HoldOff = []string{"person"}, 10*time.Second
+	last.Name, last.To, last.Source = "alert 4", []string{"phone"}, "bridge.yaml:24"
+	want := []config.Alert{first, second, {
+		Name: "night", To: []string{"phone", "mail"}, On: []string{"motion"}, Cameras: []string{"porch"}, Labels: []string{"person", "dog"}, Zones: []string{"door"},
+		Sources: []string{"pir"}, MinScore: 0.5, Phases: []bridge.Phase{"begin", "end"}, HoldOff: 3 * time.Second, Priority: 5,
+		Title: "{{.Label}}", Text: "a b", Actions: []bridge.AlertAction{{Label: "Gate", URL: "https://gate"}}, TimeZone: berlin,
+		Quiet: []config.Quiet{
+			{From: 22 * time.Hour, To: 7*time.Hour + 5*time.Minute, Days: []time.Weekday{time.Monday, time.Sunday}, Zone: time.UTC},
+			{},
+		},
+		Source: "bridge.yaml:6",
+	}, last}
+	if !reflect.DeepEqual(c.Alerts, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", c.Alerts, want)
+	}
+}
+
 // TestMotionDefault: an empty file judges as a bridge that nobody configured.
 func TestMotionDefault(t *testing.T) {
 	want := bridge.DefaultMotion()
@@ -268,12 +391,13 @@ func TestSecretsStayHidden(t *testing.T) {
 	c.MQTT.Password = config.NewSecret(hidden)
 	c.HTTP.Tokens = []config.Token{{Name: "nvr", Token: config.NewSecret(hidden)}}
 	c.Cameras = []config.Camera{{ID: "porch", Key: config.NewSecret(hidden)}}
+	c.Plugins.Instances = []config.Instance{{Name: "phone", Settings: config.NewPluginSettings(map[string]any{"token": hidden}, hidden)}}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%o", "%U", "%T"} {
-		fmt.Fprintf(&out, verb+verb+"\n", c.HTTP.Tokens, c.MQTT)
+		fmt.Fprintf(&out, verb+verb+verb+"\n", c.HTTP.Tokens, c.MQTT, c.Plugins)
 	}
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		slog.New(h).Info("here", "config", c, "password", c.MQTT.Password, "mqtt", c.MQTT)
+		slog.New(h).Info("here", "config", c, "password", c.MQTT.Password, "mqtt", c.MQTT, "plugins", c.Plugins, "settings", c.Plugins.Instances[0].Settings)
 	}
 	for _, marshal := range []func(any) ([]byte, error){json.Marshal, yaml.Marshal} {
 		b, err := marshal(c)
@@ -282,6 +406,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		}
 		out.Write(b)
 	}
+	settings := c.Plugins.Instances[0].Settings
+	out.WriteString(settings.String() + settings.GoString() + settings.LogValue().String())
 	out.WriteString(c.MQTT.Password.String() + c.MQTT.Password.GoString() + c.MQTT.Password.LogValue().String())
 	for _, leak := range []string{"hunter", fmt.Sprintf("%x", "hunter"), fmt.Sprintf("%X", "hunter"), fmt.Sprintf("%v", []byte("hunter"))[1:20]} {
 		if strings.Contains(out.String(), leak) {

@@ -49,7 +49,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 func TestExampleHasEveryKey(t *testing.T) {
 	text := everything(readExample(t))
 	_, _, err := config.Parse("bridge.yaml", []byte(text), []string{
-		"NVR_TOKEN=a-token-of-the-recorder", "HA_PASSWORD=secret", "PORCH_KEY=wsk_abcdefghijklmnopqrstuvwxyz",
+		"NVR_TOKEN=a-token-of-the-recorder", "HA_PASSWORD=secret", "PORCH_KEY=wsk_abcdefghijklmnopqrstuvwxyz", "NTFY_TOKEN=tk_0123",
 	}, "wsk_0123456789abcdefghijklmn")
 	if err != nil {
 		t.Errorf("with every example in it:\n%v", err)
@@ -92,7 +92,7 @@ func collect(v any, path string, found map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if path == ".cameras" || strings.HasSuffix(path, ".zones") {
+			if path == ".cameras" || path == ".plugins.instances" || strings.HasSuffix(path, ".zones") {
 				collect(v[key], path+".*", found)
 				continue
 			}
@@ -123,5 +123,31 @@ func TestReadmeOfConfigs(t *testing.T) {
 		if known[row[1]] != row[2] {
 			t.Errorf("the page says that %s sets %s; it is %q", row[2], row[1], known[row[1]])
 		}
+	}
+}
+
+// TestRoutesByExample loads the examples of the pages about alerts.
+func TestRoutesByExample(t *testing.T) {
+	found := 0
+	for page, heading := range map[string]string{"../alert/README.md": "\n## Routes by example\n", "../../README.md": "\n## Alerts\n"} {
+		b, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, _ := strings.Cut(string(b), heading)
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, block := range regexp.MustCompile(`(?m)(^    .*\n)+`).FindAllString(section, -1) {
+			if !strings.Contains(block, "alerts:") {
+				block = "    alerts:\n" + block
+			}
+			if !strings.Contains(block, "plugins:") {
+				block += "    plugins: {instances: {phone: {type: ntfy}, chat: {type: telegram}, mail: {type: smtp}}}\n"
+			}
+			c := parse(t, regexp.MustCompile(`(?m)^    `).ReplaceAllString(block, ""))
+			found += len(c.Alerts)
+		}
+	}
+	if found != 7 {
+		t.Errorf("found %d routes in the pages", found)
 	}
 }

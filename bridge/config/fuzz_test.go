@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 	"github.com/espcam-bridge/espcam-bridge/bridge/config"
+	"github.com/espcam-bridge/espcam-bridge/bridge/wording"
 )
 
 // FuzzLoad wants of any text and environment: an answer soon, the same one
@@ -100,6 +102,7 @@ func checkConfig(t *testing.T, c *config.Config) {
 			t.Errorf("accepted the camera %+v", cam)
 		}
 	}
+	checkAlerts(t, c)
 	for _, token := range c.HTTP.Tokens {
 		if token.Name == "" || len(token.Token.Reveal()) < 16 || !token.Role.Includes(bridge.Viewer) {
 			t.Errorf("accepted the token %+v", token)
@@ -112,5 +115,27 @@ func checkMotion(t *testing.T, m bridge.MotionChange) {
 	again, err := bridge.CheckMotion(m)
 	if err != nil || len(m) > 0 && !reflect.DeepEqual(again, m) {
 		t.Errorf("accepted %#v, which is %#v, %v", m, again, err)
+	}
+}
+
+func checkAlerts(t *testing.T, c *config.Config) {
+	known := map[string]bool{}
+	for _, p := range c.Plugins.Instances {
+		known[p.Name] = true
+		if _, err := json.Marshal(p.Settings.Reveal()); err != nil || p.Type == "" || p.Memory <= 0 {
+			t.Errorf("accepted the plugin %+v with settings that are no JSON: %v", p, err)
+		}
+	}
+	for _, a := range c.Alerts {
+		for _, to := range a.To {
+			if !known[to] {
+				t.Errorf("accepted %q, which is no plugin", to)
+			}
+		}
+		_, title := wording.ParseTitle(a.Title)
+		_, text := wording.ParseText(a.Text)
+		if title != nil || text != nil || len(a.To) == 0 || len(a.Phases) == 0 || a.Name == "" || len(a.Labels) > 0 && a.HoldOff <= 0 {
+			t.Errorf("accepted the alert %+v", a)
+		}
 	}
 }

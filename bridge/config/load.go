@@ -39,6 +39,23 @@ func Load(in Input) (c *Config, warnings []Problem, err error) {
 	return l.load(text)
 }
 
+// Look reads what can be used of a configuration, for commands that speak with a
+// bridge that runs: they need where its data is, and the secrets in its
+// environment are not in theirs. Keys with a mistake have their default. c is nil
+// only if there is nothing to read: the file is missing and must be there, or is
+// no YAML.
+func Look(in Input) (c *Config, mistakes Problems) {
+	l := newLoader(in.Path, in.Environ, readSecret)
+	text, err := l.readFile(in)
+	if err != nil {
+		l.suggest(position{file: in.Path}, "", "", "%v", err)
+		return nil, l.problems
+	}
+	c = l.fill(text)
+	sortProblems(l.problems)
+	return c, l.problems
+}
+
 // position is where something was said. The zero position is the whole file.
 type position struct {
 	file      string
@@ -76,13 +93,7 @@ func newLoader(file string, environ []string, secret func(string) ([]byte, error
 }
 
 func (l *loader) load(text []byte) (*Config, []Problem, error) {
-	c := Default()
-	s := schema(c)
-	if root := l.parse(text); len(l.problems) == 0 {
-		l.read(s, root, "")
-		l.override(s)
-		l.check(c)
-	}
+	c := l.fill(text)
 	sortProblems(l.warnings)
 	sortProblems(l.problems)
 	if l.lost > 0 {
@@ -92,6 +103,20 @@ func (l *loader) load(text []byte) (*Config, []Problem, error) {
 		return nil, l.warnings, Problems(l.problems)
 	}
 	return c, l.warnings, nil
+}
+
+// fill returns nil if text is no YAML.
+func (l *loader) fill(text []byte) *Config {
+	c := Default()
+	root := l.parse(text)
+	if len(l.problems) > 0 {
+		return nil
+	}
+	s := schema(c)
+	l.read(s, root, "")
+	l.override(s)
+	l.check(c)
+	return c
 }
 
 // problem is a mistake at a node of the file.

@@ -25,6 +25,8 @@ func schema(c *Config) section {
 			row("keep", one(&c.Events.Keep, duration(minKeep, maxKeep))),
 			row("max_size", one(&c.Events.MaxSize, size[int64](10<<20, 1<<40))),
 		}),
+		row("plugins", c.Plugins.schema()),
+		row("alerts", listOf(&c.Alerts, (*Alert).schema)),
 		row("log", section{
 			row("level", one(&c.Log.Level, logLevel)),
 			row("format", one(&c.Log.Format, choice("text", "json"))),

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -252,7 +253,10 @@ func (l *loader) readLeaf(v leaf, n *yaml.Node, path string) (string, bool) {
 	if err == nil {
 		err = v.set(l, text)
 	}
-	if err != nil {
+	var m misspelt
+	if errors.As(err, &m) {
+		l.suggest(l.position(n), path, m.near, "%v", err)
+	} else if err != nil {
 		l.problem(n, path, "%v", err)
 	}
 	return text, err == nil

@@ -56,6 +56,14 @@ type fault struct {
 	Code    bridge.Code `json:"code"`
 	Message string      `json:"message"`
 	Field   string      `json:"field,omitempty"`
+
+	Problems []problem `json:"problems,omitempty"` // each of several that are wrong, the first too
+}
+
+// problem is what is wrong with one input of several.
+type problem struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
 }
 
 // faultOf returns what a caller may know of err. An error that is no
@@ -64,9 +72,29 @@ func (s *Server) faultOf(err error) fault {
 	var e *bridge.Error
 	if !errors.As(err, &e) || e.Code == bridge.CodeInternal {
 		s.log.Error("request failed", "err", err)
-		return fault{bridge.CodeInternal, "the bridge made a mistake: its log says more", ""}
+		return fault{Code: bridge.CodeInternal, Message: "the bridge made a mistake: its log says more"}
 	}
-	return fault{e.Code, e.Message, e.Field}
+	f := fault{Code: e.Code, Message: e.Message, Field: e.Field}
+	if all := problemsOf(err); len(all) > 1 {
+		f.Problems = all
+	}
+	return f
+}
+
+// problemsOf returns what is wrong with each input, of errors that were joined.
+func problemsOf(err error) (out []problem) {
+	var many interface{ Unwrap() []error }
+	if errors.As(err, &many) {
+		for _, one := range many.Unwrap() {
+			out = append(out, problemsOf(one)...)
+		}
+		return out
+	}
+	var e *bridge.Error
+	if errors.As(err, &e) && e.Field != "" {
+		out = append(out, problem{e.Field, e.Message})
+	}
+	return out
 }
 
 // fail answers with err as JSON.

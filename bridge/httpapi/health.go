@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -22,6 +23,10 @@ type Sources struct {
 	Events    func() error        // nil error: events are saved
 	Journal   func() EventFigures // of the events that are kept
 	Detectors func() []DetectorFigures
+
+	Alerts  func() []AlertFigures
+	Unsaid  func() map[string]uint64 // events that no route told, by reason
+	Plugins func() []PluginFigures
 }
 
 // EventFigures are those of the events that are kept. Counters begin with the
@@ -63,14 +68,16 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request, _ *visit) error
 	return nil
 }
 
-// ready is the body of /readyz. A broker that is away, or events that cannot be
-// saved, make the bridge degraded, not unready: cameras and pages work without.
+// ready is the body of /readyz. A broker that is away, events that cannot be
+// saved, or a plugin with a problem make the bridge degraded, not unready:
+// cameras and pages work without.
 type ready struct {
 	Ready    bool   `json:"ready"`
 	Degraded bool   `json:"degraded"`
 	Store    string `json:"store"`
 	MQTT     string `json:"mqtt"`
 	Events   string `json:"events,omitempty"`
+	Plugins  string `json:"plugins,omitempty"`
 	Cameras  struct {
 		Known  int `json:"known"`
 		Online int `json:"online"`
@@ -95,6 +102,12 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) error 
 			out.Degraded, out.Events = true, err.Error()
 		}
 	}
+	if s.deps.Plugins != nil && len(s.deps.Plugins.List()) > 0 {
+		out.Plugins = "ok"
+		if why := s.pluginTrouble(); why != "" {
+			out.Degraded, out.Plugins = true, why
+		}
+	}
 	for _, c := range s.deps.Fleet.Cameras() {
 		out.Cameras.Known++
 		if c.State == bridge.Online {
@@ -111,7 +124,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request, _ *visit) error 
 
 // trouble is what a part of the bridge cannot do just now, in words for people.
 type trouble struct {
-	Part    string `json:"part"` // "mqtt" or "events"
+	Part    string `json:"part"` // "mqtt", "events" or "plugins"
 	Message string `json:"message"`
 }
 
@@ -129,7 +142,31 @@ func (s *Server) troubles() []trouble {
 			out = append(out, trouble{"events", err.Error()})
 		}
 	}
+	if why := s.pluginTrouble(); why != "" {
+		out = append(out, trouble{"plugins", why})
+	}
 	return out
+}
+
+// pluginTrouble names the plugins that a person should look at; "" if there is
+// none. What is wrong with them the page shows to admins.
+func (s *Server) pluginTrouble() string {
+	if s.deps.Plugins == nil {
+		return ""
+	}
+	var names []string
+	for _, p := range s.deps.Plugins.List() {
+		if p.State.Problem() {
+			names = append(names, p.Instance)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return "the plugin " + names[0] + " has a problem"
+	}
+	return "the plugins " + strings.Join(names, ", ") + " have a problem"
 }
 
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request, _ *visit) error {
@@ -145,6 +182,7 @@ func (s *Server) newMetrics() http.Handler {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newFigures(s),
 		newMotionFigures(s),
+		newPluginFigures(s),
 	)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)})
 }

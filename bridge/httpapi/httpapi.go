@@ -68,6 +68,8 @@ type Deps struct {
 	Auth    Auth         // may be nil if Config.Auth is false
 	Motion  Motion       // nil: nobody watches the pictures
 	Events  Events       // nil: no events are kept
+	Plugins Plugins      // nil: there are none
+	Alerts  Alerts       // nil: none are sent
 	Ingest  http.Handler // the cameras' door at /ingest/ws; nil for none
 	Web     fs.FS        // the page; nil for none
 	Sources Sources

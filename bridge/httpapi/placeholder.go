@@ -77,9 +77,8 @@ func (p *painter) placeholder(c bridge.Camera) bridge.Frame {
 	return f
 }
 
-// Placeholder draws what a camera without a picture shows: its name, and why, as
-// JPEG. Callers must not change the bytes.
-func (s *Server) Placeholder(c bridge.Camera) []byte { return s.painter.placeholder(c).JPEG() }
+// Placeholder draws what a camera without a picture shows: its name, and why.
+func (s *Server) Placeholder(c bridge.Camera) bridge.Frame { return s.painter.placeholder(c) }
 
 // forget drops the drawing of a camera that is gone.
 func (p *painter) forget(camera string) {

@@ -72,6 +72,14 @@ func table() []entry {
 		{on: "POST /api/v1/stream-tokens", role: bridge.Admin, scope: whole, serve: (*Server).mintStreamToken},
 		{on: "DELETE /api/v1/stream-tokens/{id}", role: bridge.Admin, scope: whole, serve: (*Server).revokeStreamToken},
 
+		{on: "GET /api/v1/plugins", role: bridge.Admin, scope: whole, serve: (*Server).listPlugins},
+		{on: "GET /api/v1/plugins/{instance}", role: bridge.Admin, scope: whole, serve: (*Server).getPlugin},
+		{on: "PATCH /api/v1/plugins/{instance}", role: bridge.Admin, scope: whole, serve: (*Server).patchPlugin},
+		{on: "POST /api/v1/plugins/{instance}/do", role: bridge.Admin, scope: whole, serve: (*Server).doPlugin},
+		{on: "POST /api/v1/plugins/{instance}/test", role: bridge.Admin, scope: whole, serve: (*Server).testPlugin},
+		{on: "GET /api/v1/alerts/failed", role: bridge.Admin, scope: whole, serve: (*Server).listFailed},
+		{on: "POST /api/v1/alerts/failed/{id}/do", role: bridge.Admin, scope: whole, serve: (*Server).doFailed},
+
 		{on: "GET /api/v1/ws", role: bridge.Viewer, serve: (*Server).pageSocket},
 		{on: "page subscribe", role: bridge.Viewer, scope: oneCamera, take: (*socket).subscribe},
 		{on: "page unsubscribe", role: bridge.Viewer, take: (*socket).unsubscribe},

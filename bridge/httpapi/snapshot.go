@@ -1,18 +1,14 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"image"
-	"image/jpeg"
 	"net/http"
 	"strconv"
 	"time"
 
-	"golang.org/x/image/draw"
-
 	"github.com/espcam-bridge/espcam-bridge/bridge"
+	"github.com/espcam-bridge/espcam-bridge/bridge/jpeg"
 )
 
 // snapshot answers with one picture: the newest, a fresh one (max_age), or a
@@ -150,16 +146,9 @@ func (s *scaler) scale(ctx context.Context, f bridge.Frame, width int) ([]byte, 
 	case <-ctx.Done():
 		return nil, bridge.Errorf(bridge.CodeUnavailable, "the bridge is busy making pictures smaller: ask again, or without w")
 	}
-	src, err := jpeg.Decode(bytes.NewReader(f.JPEG()))
+	small, _, err := jpeg.Shrink(f.JPEG(), width)
 	if err != nil {
 		return f.JPEG(), nil
 	}
-	size := src.Bounds()
-	dst := image.NewRGBA(image.Rect(0, 0, width, max(1, size.Dy()*width/size.Dx())))
-	draw.ApproxBiLinear.Scale(dst, dst.Rect, src, size, draw.Src, nil)
-	var out bytes.Buffer
-	if err := jpeg.Encode(&out, dst, &jpeg.Options{Quality: 80}); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	return small, nil
 }

@@ -46,6 +46,7 @@ type socket struct {
 	old      map[string]bool      // cameras whose state it was told has changed since
 	events   happenings
 	troubles []trouble // as the page knows them
+	plugins  pluginNews
 
 	mu       sync.Mutex
 	queue    [][]byte
@@ -78,6 +79,7 @@ func (s *Server) pageSocket(w http.ResponseWriter, r *http.Request, v *visit) er
 		defer leave()
 		k.events.inbox = inbox
 	}
+	defer k.watchPlugins()()
 	k.run()
 	return nil
 }
@@ -291,6 +293,7 @@ func (k *socket) pump() error {
 		case <-beat.C:
 			k.tell()
 			k.tellTroubles()
+			k.tellPlugins()
 		case <-stats.C:
 			k.age()
 		case <-recheck.C:

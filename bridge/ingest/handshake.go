@@ -76,7 +76,11 @@ func (in *Ingest) refused(reason bridge.Reason, address string, err error) bridg
 	}
 	in.counts.refused.add(reason)
 	if in.told.first("refused "+string(reason)+" "+hostOf(address), now) {
-		in.log.Warn("camera refused", "event", "camera_refused", "reason", reason, "address", address, "err", err)
+		args := []any{"event", "camera_refused", "reason", reason, "address", address}
+		if err != nil {
+			args = append(args, "err", err)
+		}
+		in.log.Warn("camera refused", args...)
 	}
 	return reason
 }

@@ -85,7 +85,7 @@ func rightsOf(t *testing.T, user string) []string {
 func TestConfiguredRights(t *testing.T) {
 	t.Parallel()
 	lines := rightsOf(t, "espcam")
-	if len(lines) != 10 {
+	if len(lines) != 11 {
 		t.Errorf("%d rights of the bridge: %q", len(lines), lines)
 	}
 	for _, without := range append([]string{""}, lines...) {
@@ -116,6 +116,8 @@ func tryRights(r *rig) (broken string) {
 	defer ha.Stop()
 	cfg := r.config()
 	cfg.Username, cfg.Password = "espcam", passwordOfAll
+	plugins := r.anyoneAs("other", passwordOfAll, "espcam/plugin/#")
+	plugins.publish("espcam/plugin/gone/level", "7", true)
 	b := r.bridge(cfg, newMemory(), newFleet(porch()))
 	works := func(what string, cond func() bool) bool {
 		r.Helper()
@@ -167,6 +169,12 @@ func tryRights(r *rig) (broken string) {
 	works("a removal", func() bool { return slices.Contains(b.fleet.settings(), "porch hidden true") })
 	b.fleet.change("porch", func(c *bridge.Camera) { c.Hidden = false })
 	works("a return", state("porch_connection", "on"))
+	works("that a state of a plugin that is gone is swept away", func() bool {
+		return slices.Equal(plugins.heard("espcam/plugin/gone/level"), []string{"7", ""})
+	})
+	works("a state of a plugin", func() bool {
+		return b.SetState("phone", "level", "8") == nil && slices.Contains(plugins.heard("espcam/plugin/phone/level"), "8")
+	})
 	all.publish("espcam/bridge/info", `{"instance":"another","run":"0","name":"earlier"}`, false)
 	works("that it leaves the place to an earlier bridge", func() bool { return strings.Contains(b.Status().LastError, "uses base topic") })
 	return broken
@@ -189,8 +197,11 @@ func TestRightsEndThere(t *testing.T) {
 		{"espcam", "homeassistant/light/x/config", false, false},
 		{"espcam", "espcam/porch/image", true, false},
 		{"espcam", "espcam/porch/jpeg_quality/set", true, true},
+		{"espcam", "espcam/plugin/phone/level", true, true},
+		{"espcam", "espcam/plugin/phone/event/sent", true, false},
 		{"homeassistant", "espcam/porch/motion", false, true},
 		{"homeassistant", "espcam/bridge/info", false, true},
+		{"homeassistant", "espcam/plugin/phone/level", false, true},
 		{"homeassistant", "espcam/bridge/request/restart", true, true},
 		{"homeassistant", "zigbee2mqtt/lamp/set", false, false},
 	}

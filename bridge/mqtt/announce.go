@@ -74,6 +74,8 @@ func (c *Client) announce() {
 		e.steadily = ""
 		c.putStates(e)
 	}
+	c.putPlugins()
+	c.putPluginStates()
 	c.putBridgeStats(true)
 	for _, e := range known {
 		c.putAvailability(e)

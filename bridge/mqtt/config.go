@@ -75,6 +75,11 @@ func (t topics) bridge(name string) string { return t.base + "/bridge/" + name }
 // camera is a topic of a camera: T/name in the documentation.
 func (t topics) camera(id, name string) string { return t.base + "/" + id + "/" + name }
 
+// plugin is a topic of a plugin instance.
+func (t topics) plugin(instance, name string) string {
+	return t.base + "/plugin/" + instance + "/" + name
+}
+
 // document is where Home Assistant looks for a device.
 func (t topics) document(device string) string { return t.discovery + "/device/" + device + "/config" }
 

@@ -169,6 +169,8 @@ func (c *Client) onMessage(m incoming) {
 		c.onBirth(m)
 	case c.topics.discovery != "" && strings.HasPrefix(m.topic, c.topics.discovery+"/device/"):
 		c.onDocument(m)
+	case c.isPluginState(m.topic):
+		c.onLeftover(m)
 	case strings.HasPrefix(m.topic, c.topics.bridge("request/")):
 		c.onRequest(m)
 	default:

@@ -62,8 +62,8 @@ func (c *Client) slim(e *entry) {
 	}
 	e.parts = platforms(c.components(e))
 	c.saveParts(e.camera.ID, e.parts)
+	c.putStates(e) // of what comes back as another platform: it must not find the old one's state
 	c.putDocument(e)
-	c.putStates(e) // of what came back as another platform
 }
 
 // keepParts notes the components in the store before they are published, so that

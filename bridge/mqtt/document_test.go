@@ -38,8 +38,10 @@ func client(t testing.TB, change ...func(*mqtt.Config, *mqtt.Deps)) *mqtt.Client
 }
 
 // full is a bridge that can do everything: under a supervisor, with a log whose
-// level can be changed.
-func full(_ *mqtt.Config, d *mqtt.Deps) { d.LogLevel, d.Restart = &slog.LevelVar{}, func() {} }
+// level can be changed, and with plugins.
+func full(_ *mqtt.Config, d *mqtt.Deps) {
+	d.LogLevel, d.Restart, d.Plugins = &slog.LevelVar{}, func() {}, newPlugins()
+}
 
 func schema(t testing.TB) *fakeha.Schema {
 	t.Helper()

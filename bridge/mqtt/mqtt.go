@@ -93,7 +93,8 @@ type Store interface {
 type Deps struct {
 	Fleet    Fleet
 	Pictures Pictures
-	Motion   Motion // nil: pictures are not judged, and nothing of motion is announced
+	Motion   Motion  // nil: pictures are not judged, and nothing of motion is announced
+	Plugins  Plugins // nil: none are configured, and nothing of them is announced
 	Store    Store
 	Log      *slog.Logger
 
@@ -142,6 +143,7 @@ type Client struct {
 	out    *outbox
 	counts counts
 	status status
+	states pluginStates
 	wg     sync.WaitGroup // everything that Run started
 
 	// Used only by Run's goroutine.
@@ -158,6 +160,7 @@ type Client struct {
 	announced bool // once, in this process
 	sweeping  bool
 	told      overview          // the bridge's figures, as published
+	plugins   []bridge.Plugin   // as last listed
 	parts     map[string]string // the bridge's own, like entry.parts
 	ended     map[string]int    // documents that we ended over the present session, and whose end we did not hear of yet
 	errands   []errand          // for the fleet, see ask; the first is under way
@@ -194,6 +197,7 @@ func New(cfg Config, deps Deps) (*Client, error) {
 		c.random = rand.Float64
 	}
 	c.status.since = c.started
+	c.states.of = map[string]map[string][]byte{}
 	err := c.identify()
 	c.parts = c.loadParts("bridge")
 	return c, err
@@ -215,6 +219,8 @@ func (c *Client) Run(ctx context.Context) error {
 	news, cancel := c.deps.Fleet.Subscribe()
 	defer cancel()
 	events, cancel := c.listen()
+	defer cancel()
+	plugins, cancel := c.watchPlugins()
 	defer cancel()
 	defer c.wg.Wait()
 	c.ctx = ctx
@@ -240,6 +246,10 @@ func (c *Client) Run(ctx context.Context) error {
 			c.onEvents(events.Take())
 		case <-news.Ready():
 			c.onNews(news.Take())
+		case _, more := <-plugins:
+			if c.onPlugins(); !more {
+				plugins = nil // there will be no more
+			}
 		case <-c.agenda.next():
 			c.agenda.run()
 		}

@@ -166,10 +166,10 @@ func (c *Client) putInfo(force bool) {
 }
 
 // putBridgeStats publishes the bridge's figures: once a minute, and at once when
-// the number of cameras changed.
+// the number of cameras or of plugins that run changed.
 func (c *Client) putBridgeStats(due bool) {
 	o := c.overview()
-	if !due && o.online == c.told.online && o.total == c.told.total {
+	if !due && o.online == c.told.online && o.total == c.told.total && o.plugins == c.told.plugins {
 		return
 	}
 	c.told = o
@@ -182,6 +182,7 @@ func (c *Client) overview() overview {
 		o.adjustable, o.level = true, levelName(l.Level())
 	}
 	o.memory, o.goroutines = resources()
+	o.plugged, o.plugins = c.deps.Plugins != nil, c.running()
 	for _, e := range c.entries {
 		if e.camera.State == bridge.Pending {
 			continue

@@ -59,6 +59,10 @@ func TestSuite(t *testing.T) {
 		"dead rival":         deadRival,
 		"copied directory":   copiedDirectory,
 		"same moment":        sameMoment,
+		"plugins":            pluginsRun,
+		"plugin states":      pluginStates,
+		"plugins left":       pluginsLeft,
+		"without plugins":    withoutPlugins,
 	}
 	t.Parallel()
 	for name, start := range brokers {

@@ -12,7 +12,7 @@ const (
 	// sweepDelay is the time after an announcement before orphans are looked for:
 	// by then the broker has what is not one.
 	sweepDelay = 5 * time.Second
-	// sweepTime is how long retained documents are listened for.
+	// sweepTime is how long retained documents and states of plugins are listened for.
 	sweepTime = 5 * time.Second
 )
 
@@ -21,7 +21,11 @@ const (
 // is this instance's says so by its availability topic, <base>/bridge/state;
 // everything else is left alone.
 func (c *Client) sweep() {
-	if !c.live || c.topics.discovery == "" {
+	if !c.live {
+		return
+	}
+	c.sweepPlugins()
+	if c.topics.discovery == "" {
 		return
 	}
 	c.sweeping = true
@@ -35,6 +39,9 @@ func (c *Client) sweep() {
 // documents: what matters are our own, where they are replayed (the sweep) or
 // ended (onErased). It is called by paho's goroutine.
 func (c *Client) concerns(topic string, payload []byte, retained bool) bool {
+	if c.isPluginState(topic) {
+		return retained && len(payload) > 0 // our own, while the sweep listens
+	}
 	device, document := strings.CutPrefix(topic, c.topics.discovery+"/device/")
 	switch {
 	case !document || c.topics.discovery == "":

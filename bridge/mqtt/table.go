@@ -72,6 +72,8 @@ type overview struct {
 	level                  string
 	adjustable             bool // the log's level can be changed
 	supervised             bool // somebody starts the program again
+	plugged                bool // plugins are configured
+	plugins                int  // that run
 }
 
 const (
@@ -146,6 +148,8 @@ var bridgeRows = []row[overview]{
 	statistic("throughput", "Throughput", "data_rate", "kB/s", 1, func(o overview) any { return rounded(o.bytes/1000, 1) }).unasked(),
 	statistic("memory", "Memory", "data_size", "MB", 1, func(o overview) any { return rounded(float64(o.memory)/1e6, 1) }).unasked(),
 	statistic("goroutines", "Goroutines", "", "", 0, func(o overview) any { return o.goroutines }).unasked(),
+	statistic("plugins", "Plugins running", "", "", 0, func(o overview) any { return o.plugins }).where(plugged),
+	{key: "plugin_problem", platform: "binary_sensor", name: "Plugin problem", topic: "plugins", class: "problem", category: diagnostic, has: plugged, more: map[string]any{"value_template": "{{ 'ON' if value_json.problem else 'OFF' }}"}, attributes: true},
 	{key: "last_error", platform: "sensor", name: "Last error", topic: "last_error", category: diagnostic, hidden: true, more: map[string]any{"value_template": "{{ value_json.message }}"}, attributes: true},
 	{key: "permit_join", platform: "switch", name: "Accept new cameras", state: func(o overview) string { return onOff(o.permit) }, category: config},
 	{key: "log_level", platform: "select", name: "Log level", state: func(o overview) string { return o.level }, has: func(o overview) bool { return o.adjustable }, category: config, hidden: true, more: map[string]any{"options": levels()}},
@@ -153,6 +157,8 @@ var bridgeRows = []row[overview]{
 	{key: "restart", platform: "button", name: "Restart", action: "restart", class: "restart", has: func(o overview) bool { return o.supervised }, category: config},
 	{key: "update", platform: "update", name: "Bridge", topic: "update", category: diagnostic},
 }
+
+func plugged(o overview) bool { return o.plugged }
 
 // statistic is a measured figure of <base>/bridge/stats.
 func statistic(key, name, class, unit string, digits int, figure func(overview) any) row[overview] {
@@ -170,10 +176,11 @@ func sensor(key, name, class, unit string, digits int, figure func(subject) any)
 	}
 }
 
-func (r row[S]) told() row[S]    { r.reported = true; return r }
-func (r row[S]) unasked() row[S] { r.hidden = true; return r }
-func (r row[S]) seldom() row[S]  { r.steady = true; return r }
-func (r row[S]) counts() row[S]  { r.measures = "total_increasing"; return r }
+func (r row[S]) told() row[S]                  { r.reported = true; return r }
+func (r row[S]) unasked() row[S]               { r.hidden = true; return r }
+func (r row[S]) seldom() row[S]                { r.steady = true; return r }
+func (r row[S]) where(has func(S) bool) row[S] { r.has = has; return r }
+func (r row[S]) counts() row[S]                { r.measures = "total_increasing"; return r }
 
 // figures is the JSON of a topic: always all keys, because Home Assistant warns
 // of a missing one at every message.

@@ -12,13 +12,6 @@ import (
 	"github.com/espcam-bridge/espcam-bridge/bridge"
 )
 
-// DetectorOptions say when and how a detector is asked.
-type DetectorOptions struct {
-	Timeout time.Duration // for one call; 1 s
-	Always  bool          // about every judged picture, else only while an event goes on
-	MaxFPS  float64       // pictures a second and camera at most; 0: all that are judged
-}
-
 // DetectorStats are a detector's counters since it was added.
 type DetectorStats struct {
 	Name     string
@@ -41,7 +34,7 @@ type detectors struct {
 // hook is one detector with a lane for each camera.
 type hook struct {
 	bridge.Detector
-	DetectorOptions
+	bridge.DetectorOptions
 	all *detectors
 
 	mu    sync.Mutex
@@ -54,11 +47,12 @@ type hook struct {
 // lane is one call in flight and one newer picture that waits. It outlives a
 // camera that is switched off, so that its return does not make a second call.
 type lane struct {
-	pace   pacer
-	next   shot
-	left   bool            // the camera was switched off during the call
-	call   context.Context // nil: none under way
-	cancel context.CancelFunc
+	pace    pacer
+	offered uint64 // pictures that it could have seen
+	next    shot
+	left    bool            // the camera was switched off during the call
+	call    context.Context // nil: none under way
+	cancel  context.CancelFunc
 }
 
 // shot is a picture and where something moves in it.
@@ -67,7 +61,7 @@ type shot struct {
 	boxes []bridge.Box
 }
 
-func (d *detectors) add(det bridge.Detector, o DetectorOptions) (remove func()) {
+func (d *detectors) add(det bridge.Detector, o bridge.DetectorOptions) (remove func()) {
 	if o.Timeout <= 0 {
 		o.Timeout = time.Second
 	}
@@ -92,7 +86,7 @@ func (d *detectors) hooks() []*hook {
 // offer shows a judged picture to all detectors that want it.
 func (d *detectors) offer(ctx context.Context, e *eye, s shot, open bool) {
 	for _, h := range d.hooks() {
-		if open || h.Always {
+		if (open || h.Always) && (h.Cameras == nil || slices.Contains(h.Cameras, e.id)) {
 			h.offer(ctx, e, s)
 		}
 	}
@@ -132,7 +126,7 @@ func (h *hook) offer(ctx context.Context, e *eye, s shot) {
 		l = &lane{}
 		h.lanes[e.id] = l
 	}
-	if h.gone || h.MaxFPS > 0 && !l.dueLocked(s.frame.Received, h.MaxFPS) {
+	if h.gone || !h.wantsLocked(l, s) {
 		return
 	}
 	if l.call == nil {
@@ -144,6 +138,16 @@ func (h *hook) offer(ctx context.Context, e *eye, s shot) {
 		h.stats.Busy++
 	}
 	l.next, l.left = s, false
+}
+
+// wantsLocked reports whether a judged picture is one of those that the detector
+// is to see.
+func (h *hook) wantsLocked(l *lane, s shot) bool {
+	l.offered++
+	if h.Every > 1 && l.offered%uint64(h.Every) != 1 {
+		return false
+	}
+	return h.MaxFPS <= 0 || l.dueLocked(s.frame.Received, h.MaxFPS)
 }
 
 func (l *lane) dueLocked(at time.Time, fps float64) bool {

@@ -79,7 +79,7 @@ func TestADetectorNamesWhatMoves(t *testing.T) {
 			answers = answers[1:]
 			return a, nil
 		}}
-		r.AddDetector(m, DetectorOptions{})
+		r.AddDetector(m, bridge.DetectorOptions{})
 		r.show("porch", still)
 		if len(m.saw()) != 0 {
 			t.Fatal("it was asked while nothing goes on")
@@ -109,9 +109,11 @@ func TestADetectorNamesWhatMoves(t *testing.T) {
 
 func TestADetectorMaySeeEveryPicture(t *testing.T) {
 	bubble(t, Config{}, plain, func(r *rig) {
-		all, some := &model{}, &model{}
-		r.AddDetector(all, DetectorOptions{Always: true})
-		r.AddDetector(some, DetectorOptions{Always: true, MaxFPS: 2})
+		all, some, third, other := &model{}, &model{}, &model{}, &model{}
+		r.AddDetector(all, bridge.DetectorOptions{Always: true})
+		r.AddDetector(some, bridge.DetectorOptions{Always: true, MaxFPS: 2})
+		r.AddDetector(third, bridge.DetectorOptions{Always: true, Every: 3})
+		r.AddDetector(other, bridge.DetectorOptions{Always: true, Cameras: []string{"yard"}})
 		r.play("porch", still, 0, 100*time.Millisecond, 10*time.Second)
 		if n := len(all.saw()); n != 100 {
 			t.Errorf("of 100 pictures it was shown %d", n)
@@ -119,13 +121,19 @@ func TestADetectorMaySeeEveryPicture(t *testing.T) {
 		if n := len(some.saw()); n < 20 || n > 21 {
 			t.Errorf("at 2 fps it was shown %d pictures in 10 s", n)
 		}
+		if n := len(third.saw()); n != 34 {
+			t.Errorf("of each third of 100 pictures it was shown %d", n)
+		}
+		if n := len(other.saw()); n != 0 {
+			t.Errorf("it was shown %d pictures of a camera that is not its own", n)
+		}
 	})
 }
 
 func TestASlowDetectorGetsTheNewestPicture(t *testing.T) {
 	bubble(t, Config{}, plain, func(r *rig) {
 		m := &model{takes: 450 * time.Millisecond}
-		r.AddDetector(m, DetectorOptions{})
+		r.AddDetector(m, bridge.DetectorOptions{})
 		r.add("yard")
 		for range 101 {
 			r.show("porch", moves(0.3))
@@ -155,8 +163,8 @@ func TestADetectorThatHangsCostsOnlyItself(t *testing.T) {
 			return []bridge.Detection{thing("ghost", 1)}, nil
 		}}
 		good := &model{}
-		r.AddDetector(hung, DetectorOptions{})
-		r.AddDetector(good, DetectorOptions{})
+		r.AddDetector(hung, bridge.DetectorOptions{})
+		r.AddDetector(good, bridge.DetectorOptions{})
 		start := time.Now()
 		for range 100 {
 			r.show("porch", moves(0.3))
@@ -189,7 +197,7 @@ func TestAnAnswerAboutAnotherEventIsDropped(t *testing.T) {
 		m := &model{takes: 5 * time.Second, find: func(bridge.Frame) ([]bridge.Detection, error) {
 			return []bridge.Detection{thing("cat", 0.3)}, nil
 		}}
-		remove := r.AddDetector(m, DetectorOptions{Timeout: time.Minute})
+		remove := r.AddDetector(m, bridge.DetectorOptions{Timeout: time.Minute})
 		r.show("porch", moves(0.3))
 		r.settings(map[string]any{"off_delay": "20s"})
 		r.after(time.Second)
@@ -210,12 +218,12 @@ func TestFailuresOfADetectorAreCounted(t *testing.T) {
 			answers = answers[1:]
 			return []bridge.Detection{thing("cat", 0.3)}, err
 		}}
-		r.AddDetector(m, DetectorOptions{})
+		r.AddDetector(m, bridge.DetectorOptions{})
 		for range 4 {
 			r.after(time.Second).show("porch", moves(0.3))
 		}
 		slow := &model{takes: 5 * time.Second}
-		remove := r.AddDetector(slow, DetectorOptions{Timeout: 300 * time.Millisecond})
+		remove := r.AddDetector(slow, bridge.DetectorOptions{Timeout: 300 * time.Millisecond})
 		answers = make([]error, 3)
 		r.after(time.Second).show("porch", moves(0.3))
 		r.after(time.Second)
@@ -239,7 +247,7 @@ func TestNoPictureOfASwitchedOffCameraGoesToADetector(t *testing.T) {
 		m := &model{takes: 900 * time.Millisecond, find: func(bridge.Frame) ([]bridge.Detection, error) {
 			return []bridge.Detection{thing("cat", 0.3)}, nil
 		}}
-		r.AddDetector(m, DetectorOptions{})
+		r.AddDetector(m, bridge.DetectorOptions{})
 		r.show("porch", moves(0.3))
 		r.after(500*time.Millisecond).show("porch", moves(0.3)) // waits
 		r.told()
@@ -255,8 +263,8 @@ func TestNoPictureOfASwitchedOffCameraGoesToADetector(t *testing.T) {
 
 func TestShutdownWaitsForDetectorsButNotForEver(t *testing.T) {
 	bubble(t, Config{}, plain, func(r *rig) {
-		r.AddDetector(&model{takes: time.Hour}, DetectorOptions{Timeout: 2 * time.Hour})
-		r.AddDetector(&model{takes: 5 * time.Second, deaf: true}, DetectorOptions{})
+		r.AddDetector(&model{takes: time.Hour}, bridge.DetectorOptions{Timeout: 2 * time.Hour})
+		r.AddDetector(&model{takes: 5 * time.Second, deaf: true}, bridge.DetectorOptions{})
 		r.show("porch", moves(0.3))
 		start := time.Now()
 		r.stop()

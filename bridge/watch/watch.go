@@ -325,6 +325,6 @@ func (w *Watch) Debug(camera string) (image.Image, bool) {
 
 // AddDetector asks d about pictures from now on. After remove returned no call
 // begins, and one that is under way is cancelled.
-func (w *Watch) AddDetector(d bridge.Detector, o DetectorOptions) (remove func()) {
+func (w *Watch) AddDetector(d bridge.Detector, o bridge.DetectorOptions) (remove func()) {
 	return w.detectors.add(d, o)
 }

@@ -30,6 +30,10 @@ type job struct {
 	Stuck    int // further viewers of each camera that ask and never read
 	Motion   int // pictures of each camera that the bridge judges per second; 0: motion is off
 
+	Plugins string // directory of the plugins that the bridge has; "": none
+	Evil    bool   // they are those of evils
+	Idle    int    // so many do nothing
+
 	Warmup, Window time.Duration
 }
 

@@ -172,6 +172,8 @@ type server struct {
 	dir   string        // removed at the end; may be empty
 	said  *tail         // its last lines
 	read  chan struct{} // closed when its output has ended
+
+	beside []func() // what goes on beside; called in order by stop
 }
 
 // startBridge runs the bridge with a configuration of its own, in which the
@@ -203,18 +205,27 @@ http:
   listen: "127.0.0.1:0"
   tokens:
     - {name: bench, token: %q, role: viewer}
+    - {name: provoke, token: %q, role: admin}
 mqtt:
   embedded: {listen: "127.0.0.1:0"}
 ingest:
   max_fps: 30
 motion: {enabled: %t, fps: %d}
-log: {level: warn}
-cameras:
-`, filepath.Join(dir, "data"), viewerToken, j.Motion > 0, max(j.Motion, 1))
+log: {level: %s}
+%scameras:
+`, filepath.Join(dir, "data"), viewerToken, adminToken, j.Motion > 0, max(j.Motion, 1), j.level(), pluginConfig(j))
 	for n := range j.Cameras {
 		fmt.Fprintf(&b, "  %s: {key: %q}\n", cameraName(n), cameraKey(n))
 	}
 	return b.Bytes()
+}
+
+// level of the log: what plugins do wrong is no news here.
+func (j job) level() string {
+	if j.Evil {
+		return "error"
+	}
+	return "warn"
 }
 
 // startServer starts a program that says "ready http=ADDRESS" and waits for it.
@@ -285,6 +296,9 @@ func (s *server) pid() int { return s.cmd.Process.Pid }
 
 // stop ends the process, waits until it is gone and removes its files.
 func (s *server) stop() {
+	for _, end := range s.beside {
+		end()
+	}
 	_ = s.stdin.Close()
 	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 	select {

@@ -39,6 +39,8 @@ var rows = []row{
 	{name: "start", must: "< 0.5 s, <= 30 MB (OpenCV 90)", measure: start},
 	{name: "allocations", must: "0 copies, 1 allocation", measure: allocations},
 	{name: "100 with motion", must: "p99 <= 1.2 x without", measure: withMotion},
+	{name: "beside plugins", must: "p99 <= 1.1 x without", measure: besidePlugins},
+	{name: "idle plugins", must: "<= 20 MB for ten", measure: idlePlugins},
 	{name: "motion score", must: "F1 >= 0.97, half 0.95", measure: motionScore},
 	{name: "motion, 160 wide", must: "<= 1.5 x decoding", measure: perDecode("BenchmarkJudge160", 1.5)},
 	{name: "motion, 80 wide", must: "<= 1.1 x decoding", measure: perDecode("BenchmarkJudge80", 1.1)},

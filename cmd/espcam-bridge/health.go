@@ -17,7 +17,7 @@ func healthCommand(s *shared) *cobra.Command {
 		Short: "Ask the running bridge whether it is well (for container and service checks)",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := s.load(c)
+			cfg, err := s.quietly(c)
 			if err != nil {
 				return err
 			}

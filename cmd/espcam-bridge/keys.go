@@ -48,7 +48,7 @@ type keysFunc func(c *cobra.Command, cfg *config.Config, keys app.Keys, args []s
 
 func (s *shared) withKeys(do keysFunc) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		cfg, err := s.load(c)
+		cfg, err := s.quietly(c)
 		if err != nil {
 			return err
 		}

@@ -6,9 +6,9 @@
 //	espcam-bridge demo           run it with simulated cameras, nothing to set up
 //	espcam-bridge check-config   show every mistake in the configuration
 //	espcam-bridge keys           add, list and remove camera keys
-//	espcam-bridge health         ask a running bridge whether it is well
+//	espcam-bridge health         ask a running bridge whether it is well; version
+//	espcam-bridge plugin         write, check, install and test plugins
 //	espcam-bridge motion         measure motion detection on labelled clips
-//	espcam-bridge version
 //
 // It exits with 0 when it was stopped as asked, 1 when something failed while
 // running (a port in use too), 2 for wrong usage or configuration and 3 when
@@ -94,38 +94,61 @@ func commands(started *bool) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&s.config, "config", "bridge.yaml", "configuration file")
-	root.AddCommand(serveCommand(s), demoCommand(), checkCommand(s), keysCommand(s), healthCommand(s), motionCommand(), versionCommand())
+	root.AddCommand(serveCommand(s), demoCommand(), checkCommand(s), keysCommand(s), healthCommand(s), motionCommand(), pluginCommand(s), versionCommand())
 	return root
 }
 
 // shared is what several commands need.
 type shared struct{ config string }
 
-// load reads the configuration and says its warnings. A file that was typed must
-// exist; the default one may be missing.
+// load reads the configuration and says its warnings: for those who start the
+// bridge or want to know. A file that was typed must exist; the default one may
+// be missing.
 func (s *shared) load(c *cobra.Command) (*config.Config, error) {
-	cfg, warnings, err := config.Load(config.Input{
-		Path:     s.config,
-		Required: c.Flags().Changed("config"),
-		Environ:  os.Environ(),
-	})
+	cfg, warnings, err := config.Load(s.input(c))
 	for _, w := range warnings {
 		fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
 	}
-	if err != nil {
-		return nil, usage{fmt.Errorf("the configuration cannot be used:\n%w", err)}
+	return cfg, unusable(err)
+}
+
+// quietly is load for commands that are not about the configuration.
+func (s *shared) quietly(c *cobra.Command) (*config.Config, error) {
+	cfg, _, err := config.Load(s.input(c))
+	return cfg, unusable(err)
+}
+
+func (s *shared) input(c *cobra.Command) config.Input {
+	return config.Input{Path: s.config, Required: c.Flags().Changed("config"), Environ: os.Environ()}
+}
+
+func unusable(err error) error {
+	if err == nil {
+		return nil
 	}
-	return cfg, nil
+	return usage{fmt.Errorf("the configuration cannot be used:\n%w", err)}
 }
 
 func checkCommand(s *shared) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check-config",
 		Short: "Show every mistake in the configuration at once",
-		Args:  cobra.NoArgs,
+		Long: `Show every mistake in the configuration at once.
+
+The settings of plugins are held against what each installed plugin said of them when it was installed. None is started, so
+what a plugin itself finds wrong with them shows only when it runs.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if _, err := s.load(c); err != nil {
+			cfg, err := s.load(c)
+			if err != nil {
 				return err
+			}
+			mistakes, warnings := judgeInstances(cfg)
+			for _, w := range warnings {
+				fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
+			}
+			if err := errors.Join(mistakes...); err != nil {
+				return usage{fmt.Errorf("the configuration is good, but not for its plugins:\n%w", err)}
 			}
 			fmt.Fprintln(c.OutOrStdout(), s.config, "is good.")
 			return nil

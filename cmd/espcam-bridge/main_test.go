@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 		os.Unsetenv(beProgram)
 		main()
 	}
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "espcam-plugin-") {
+		bePlugin()
+	}
 	os.Exit(m.Run())
 }
 

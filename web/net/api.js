@@ -59,15 +59,20 @@ export class Api {
     return this.#ask(`api/v1/stream-tokens/${id}`, { method: 'DELETE' });
   }
 
+  /** call asks for anything else. @param {string} method @param {string} path @param {object} [body] @param {number} [wait] ms @returns {Promise<Answer<any>>} */
+  call(method, path, body, wait) {
+    return this.#ask(path, { ...(body && this.#post(body)), method }, wait);
+  }
+
   /** @param {object} body @returns {RequestInit} */
   #post(body) {
     return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
   }
 
-  /** @param {string} path @param {RequestInit} init @returns {Promise<Answer<any>>} */
-  async #ask(path, init) {
+  /** @param {string} path @param {RequestInit} init @param {number} [wait] @returns {Promise<Answer<any>>} */
+  async #ask(path, init, wait = patience) {
     const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), patience);
+    const timer = setTimeout(() => abort.abort(), wait);
     try {
       const response = await fetch(new URL(path, this.base), { ...init, cache: 'no-store', credentials: 'same-origin', signal: abort.signal });
       const body = await response.json().catch(() => ({}));

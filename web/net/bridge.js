@@ -28,6 +28,8 @@ export class Bridge {
   troubles = new Signal(/** @type {Trouble[]} */ ([]));
   /** The newest word about motion; null before the first. */
   news = new Signal(/** @type {EventNews | null} */ (null));
+  /** Counts how often something of the plugins changed; admins hear of it. */
+  plugins = new Signal(0);
 
   /**
    * @param {() => import('./link.js').Link} link
@@ -53,6 +55,9 @@ export class Bridge {
         return this.#happen(message);
       case 'health':
         this.troubles.value = message.troubles;
+        return;
+      case 'plugins':
+        this.plugins.value++;
         return;
       case 'notice':
         if (this.note(message)) this.ontold(message);
@@ -122,6 +127,7 @@ export class Bridge {
   #welcome({ name, app, role, auth, open_streams: openStreams, version, cameras, troubles }) {
     this.session.value = { known: true, name, app, role, auth, openStreams, version };
     this.troubles.value = troubles ?? [];
+    this.plugins.value++; // what changed while nobody told
     this.cameras.value = sorted(cameras ?? []);
   }
 

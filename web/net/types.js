@@ -114,6 +114,7 @@
  * @property {string} code
  * @property {string} message
  * @property {string} [field]
+ * @property {{field: string, message: string}[]} [problems]  where several inputs are wrong: all of them
  *
  * @typedef {object} Notice
  * @property {number} time               Unix ms
@@ -122,7 +123,7 @@
  * @property {string} message
  *
  * @typedef {object} Trouble             what a part of the bridge cannot do, while it lasts
- * @property {'mqtt' | 'events'} part
+ * @property {'mqtt' | 'events' | 'plugins'} part
  * @property {string} message
  *
  * @typedef {object} StreamToken         opens the pictures of its cameras
@@ -131,6 +132,55 @@
  * @property {string[]} cameras
  * @property {string} created_at
  * @property {string} [token]            the secret, only in the answer that makes it
+ *
+ * @typedef {'disabled' | 'missing' | 'untrusted' | 'starting' | 'configuring' | 'ready' | 'degraded' | 'draining' | 'stopped' | 'backoff' | 'tripped' | 'bad_config' | 'incompatible'} PluginState
+ *
+ * @typedef {object} PluginField         one setting that a plugin declared
+ * @property {string} name
+ * @property {string} type               string, integer, number, boolean, strings, map, duration
+ * @property {boolean} [required]
+ * @property {boolean} [secret]          never shown
+ * @property {boolean} [file_only]       only the configuration file sets it
+ * @property {unknown} [default]
+ * @property {string[]} [choices]
+ * @property {string} [help]
+ * @property {string} [example]
+ * @property {number} [min]              min and max are both 0: any
+ * @property {number} [max]
+ *
+ * @typedef {object} Plugin              one instance
+ * @property {string} instance           its name in the configuration file
+ * @property {string} type
+ * @property {string} version            empty until known
+ * @property {string} summary
+ * @property {string[]} roles            notifier, detector, sink
+ * @property {PluginState} state
+ * @property {string | null} since       of state
+ * @property {string} problem            why, or empty
+ * @property {string[]} log              its last lines, the newest last
+ * @property {string | null} next        when it is started again by itself
+ * @property {number} restarts
+ * @property {string | null} started     of its process
+ * @property {number} memory             bytes, 0: not known
+ * @property {boolean} dev               its files are not checked
+ * @property {string[]} permissions
+ * @property {PluginField[]} fields
+ * @property {Record<string, unknown>} settings  without secrets
+ * @property {string[]} secrets          names of those that are set
+ * @property {string} source
+ *
+ * @typedef {object} FailedAlert         one that was given up
+ * @property {string} id
+ * @property {string} instance
+ * @property {string} route
+ * @property {string} event
+ * @property {string} camera
+ * @property {string} phase
+ * @property {string} title
+ * @property {string} text
+ * @property {number} attempts
+ * @property {string} at
+ * @property {string} reason
  *
  * @typedef {object} Welcome
  * @property {string} version

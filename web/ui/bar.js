@@ -12,6 +12,7 @@ export class Bar extends HTMLElement {
   #count = h('span', { class: 'counted' });
   #pause = h('button', { type: 'button', class: 'quiet round' });
   #events = h('a', { class: 'button quiet', href: '#/events', title: 'What moved, and when' }, icon('events'), h('span', { class: 'word' }, 'Events'));
+  #plugins = h('a', { class: 'button quiet', href: '#/plugins', title: 'Plugins', hidden: true }, icon('plug'), h('span', { class: 'word' }, 'Plugins'));
   #exit = h('button', { type: 'button', class: 'quiet round', 'aria-label': 'Log out', title: 'Log out', hidden: true }, icon('exit'));
 
   /**
@@ -19,17 +20,19 @@ export class Bar extends HTMLElement {
    * @param {HTMLElement} page.log   the messages' button
    * @param {() => void} page.onpause
    * @param {() => void} page.onevents
+   * @param {() => void} page.onplugins
    * @param {() => void} page.onexit
    */
-  constructor({ log, onpause, onevents, onexit }) {
+  constructor({ log, onpause, onevents, onplugins, onexit }) {
     super();
     this.#pause.addEventListener('click', onpause);
     this.#exit.addEventListener('click', onexit);
     this.#events.addEventListener('click', (event) => follow(event, onevents));
+    this.#plugins.addEventListener('click', (event) => follow(event, onplugins));
     this.append(
       h('h1', { class: 'wordmark' }, mark(), h('span', { class: 'word' }, 'espcam-', h('b', null, 'bridge')), this.#home),
       h('div', { class: 'health' }, this.#dots, this.#count),
-      h('div', { class: 'tools', role: 'toolbar', 'aria-label': 'Page' }, this.#events, this.#pause, log, new ThemeButton(), this.#exit),
+      h('div', { class: 'tools', role: 'toolbar', 'aria-label': 'Page' }, this.#events, this.#plugins, this.#pause, log, new ThemeButton(), this.#exit),
     );
     this.pause(false);
   }
@@ -43,10 +46,11 @@ export class Bar extends HTMLElement {
     fill(this.#pause, icon(paused ? 'play' : 'pause'));
   }
 
-  /** @param {{name: string, known: boolean, auth: boolean}} session @param {Kind[]} kinds */
-  update({ name, known, auth }, kinds) {
+  /** @param {{name: string, known: boolean, auth: boolean, role: string}} session @param {Kind[]} kinds */
+  update({ name, known, auth, role }, kinds) {
     setText(this.#home, name);
     this.#exit.hidden = !auth;
+    this.#plugins.hidden = !known || role !== 'admin';
     setText(this.#count, known ? counted(kinds) : '');
     const key = kinds.join();
     if (this.#dots.dataset.kinds === key) return;

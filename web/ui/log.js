@@ -59,7 +59,7 @@ export class Log extends HTMLElement {
   }
 }
 
-const parts = { mqtt: 'MQTT', events: 'Events' };
+const parts = { mqtt: 'MQTT', events: 'Events', plugins: 'Plugins' };
 
 /** standing is a trouble of the bridge, which lasts. @param {import('../net/types.js').Trouble} trouble */
 function standing({ part, message }) {

@@ -5,6 +5,7 @@
  *     #/porch                      that camera enlarged
  *     #/events?camera=porch        the events, filtered
  *     #/events/0d7k2m4p6r8s1       one event, in the list that Back leads to
+ *     #/plugins                    the plugins
  *     #/camera/events              a camera that has the bad luck to be called so
  */
 import { Signal } from '../lib/signal.js';
@@ -15,6 +16,7 @@ import { Signal } from '../lib/signal.js';
  * @typedef {object} Place
  * @property {string | null} camera   that is enlarged
  * @property {{id: string | null, filter: Filter} | null} events
+ * @property {boolean} plugins
  */
 
 const filters = ['camera', 'zone', 'label'];
@@ -39,6 +41,10 @@ export class Route {
     return this.#place.value.events;
   }
 
+  get plugins() {
+    return this.#place.value.plugins;
+  }
+
   /** @param {() => void} watcher */
   watch(watcher) {
     return this.#place.watch(watcher);
@@ -60,8 +66,8 @@ export class Route {
 
   /** back shows what is above: all cameras, or the list that an event is in. */
   async back() {
-    const { camera, events } = this.#place.value;
-    if ((camera === null && events === null) || !(await this.#mayLeave())) return;
+    const { camera, events, plugins } = this.#place.value;
+    if ((camera === null && events === null && !plugins) || !(await this.#mayLeave())) return;
     if (history.state?.stepped) return history.back();
     history.replaceState(null, '', events?.id ? eventsAddress(events.filter) : location.pathname + location.search);
     this.#show();
@@ -92,7 +98,7 @@ export class Route {
 
 /** cameraAddress is that of one camera, enlarged. @param {string} camera */
 export function cameraAddress(camera) {
-  return `#/${camera === 'events' ? 'camera/' : ''}${camera}`;
+  return `#/${camera === 'events' || camera === 'plugins' ? 'camera/' : ''}${camera}`;
 }
 
 /** eventsAddress is that of the list, or of one event in it. @param {Filter} filter @param {string} [id] */
@@ -101,16 +107,20 @@ export function eventsAddress(filter, id) {
   return `#/events${id ? `/${id}` : ''}${query ? `?${query}` : ''}`;
 }
 
+/** pluginsAddress is that of the plugins. */
+export const pluginsAddress = '#/plugins';
+
 /** @param {string} hash @returns {Place} */
 function read(hash) {
+  if (hash === pluginsAddress) return { camera: null, events: null, plugins: true };
   const found = /^#\/events(?:\/([0-9a-z]+))?(?:\?(.*))?$/.exec(hash);
-  if (!found) return { camera: /^#\/(?:camera\/)?([a-z0-9][a-z0-9_-]*)$/.exec(hash)?.[1] ?? null, events: null };
+  if (!found) return { camera: /^#\/(?:camera\/)?([a-z0-9][a-z0-9_-]*)$/.exec(hash)?.[1] ?? null, events: null, plugins: false };
   const query = new URLSearchParams(found[2] ?? '');
   const filter = Object.fromEntries(filters.map((name) => [name, query.get(name) ?? '']));
-  return { camera: null, events: { id: found[1] ?? null, filter } };
+  return { camera: null, events: { id: found[1] ?? null, filter }, plugins: false };
 }
 
 /** kind tells places apart between which there is a step. @param {Place} place */
-function kind({ camera, events }) {
-  return events ? (events.id ? 'event' : 'events') : camera ? 'camera' : 'all';
+function kind({ camera, events, plugins }) {
+  return plugins ? 'plugins' : events ? (events.id ? 'event' : 'events') : camera ? 'camera' : 'all';
 }

@@ -21,6 +21,7 @@ func TestHomeAssistant(t *testing.T) {
 	h.part(t, "pictures", (*house).pictures)
 	h.part(t, "commands", (*house).commands)
 	h.part(t, "motion", (*house).motion)
+	h.part(t, "alert", (*house).alert)
 	h.part(t, "broker restarts", (*house).brokerRestarts)
 	h.part(t, "broker dies and forgets", (*house).brokerForgets)
 	h.part(t, "bridge restarts", (*house).bridgeRestarts)

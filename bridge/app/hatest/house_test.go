@@ -55,6 +55,7 @@ type house struct {
 	api        *client // of the bridge
 	ha         *homeAssistant
 	mqtt       *observer
+	phone      *phone
 	cameras    map[string]*camera
 	doing      string   // name of the part that runs
 	expected   []string // words of complaints that it provokes
@@ -81,19 +82,26 @@ http:
     - {name: test, token: %s, role: admin}
 mqtt: {broker: "mqtt://127.0.0.1:%d"}
 motion: {off_delay: 1s}
+plugins:
+  dir: %s
+  instances:
+    phone: {type: ntfy, settings: {url: "%s", topic: home}}
+alerts:
+  - {to: phone, cameras: [porch], cooldown: 0s}
 cameras:
 `
 
 // newBridge writes the configuration of a bridge and builds it.
-func newBridge(t testing.TB, binary string, broker int, cameras []string) (*program, *client) {
+func newBridge(t testing.TB, binary string, broker int, cameras []string, phone string) (*program, *client) {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
-	text := fmt.Sprintf(bridgeYAML, filepath.Join(dir, "data"), port, adminToken, broker)
+	text := fmt.Sprintf(bridgeYAML, filepath.Join(dir, "data"), port, adminToken, broker, filepath.Join(dir, "plugins"), phone)
 	for _, c := range cameras {
 		text += fmt.Sprintf("  %s: {name: %s, key: %s}\n", c, cmp.Or(titles[c], c), key(c))
 	}
 	file := filepath.Join(dir, "bridge.yaml")
 	write(t, file, text)
+	installNtfy(t, binary, file)
 	p := &program{name: binary, args: []string{"serve", "--config", file}, env: []string{"SUPERVISOR_ENABLED=1"}} // we start it again
 	t.Cleanup(func() { p.end(t, syscall.SIGTERM) })
 	return p, &client{base: fmt.Sprintf("http://127.0.0.1:%d", port), token: adminToken}
@@ -126,7 +134,8 @@ func open(t *testing.T) *house {
 	h.listens()
 	h.mqtt = observe(t, h.port)
 	h.ha = startHomeAssistant(t, h.port)
-	h.bridge, h.api = newBridge(t, buildBridge(t), h.port, []string{"porch", "gate", "yard"})
+	h.phone = newPhone(t)
+	h.bridge, h.api = newBridge(t, buildBridge(t), h.port, []string{"porch", "gate", "yard"}, h.phone.URL)
 	t.Cleanup(func() {
 		h.report()
 		for _, c := range h.cameras {

@@ -23,7 +23,7 @@ func (h *house) fifty() {
 	for i := range many {
 		names = append(names, fmt.Sprintf("cam%02d", i))
 	}
-	h.bridge, h.api = newBridge(h, h.bridge.name, h.port, names)
+	h.bridge, h.api = newBridge(h, h.bridge.name, h.port, names, h.phone.URL)
 	h.startBridge()
 	film, err := fakecam.RenderLoop(fakecam.Config{Width: 160, Height: 120, FPS: 2, Plan: fakecam.Still}, 2)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -202,6 +203,9 @@ func (e *entity) read(payload string) (string, error) {
 	return value, nil
 }
 
+// choose is 'A' if value else 'B'.
+var choose = regexp.MustCompile(`^'([^']*)' if (value_json\.\w+) else '([^']*)'$`)
+
 // template renders the few templates that this Home Assistant understands.
 func (e *entity) template(payload string) (string, error) {
 	tpl, ok := e.config["value_template"].(string)
@@ -211,6 +215,10 @@ func (e *entity) template(payload string) (string, error) {
 	expr := strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(tpl, "{{"), "}}"))
 	if expr == "value | trim" {
 		return strings.TrimSpace(payload), nil
+	}
+	choice := choose.FindStringSubmatch(expr)
+	if choice != nil {
+		expr = choice[2]
 	}
 	key, ok := strings.CutPrefix(expr, "value_json.")
 	if !ok {
@@ -227,6 +235,11 @@ func (e *entity) template(payload string) (string, error) {
 			return "", fmt.Errorf("template variable warning: %s has no %s", payload, key)
 		}
 		return "None", nil
+	case bool:
+		if choice != nil {
+			return map[bool]string{true: choice[1], false: choice[3]}[v], nil
+		}
+		return map[bool]string{true: "True", false: "False"}[v], nil
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
 	default:
