@@ -38,4 +38,4 @@ proto: ## make plugins/pluginpb out of plugins/proto, and check that no plugin b
 	@.ci/proto $(ARGS)
 
 conformance: ## try the plugins that come with the bridge by the conformance kit, and write the outcome into plugins/README.md
-	@ESPCAM_PYTHON=$$(.ci/python) || ESPCAM_PYTHON=; export ESPCAM_PYTHON; exec go run ./.ci/conformance plugins/README.md
+	@PLUGIN_PYTHON=$$(.ci/python) || PLUGIN_PYTHON=; export PLUGIN_PYTHON; exec go run ./.ci/conformance plugins/README.md

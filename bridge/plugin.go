@@ -53,12 +53,21 @@ type Plugin struct {
 	Started  time.Time   // of the process that runs; zero: none
 	Memory   int64       // bytes, resident; 0: not known
 	Dev      bool        // its files are not checked
+	Files    bool        // it keeps files for people, see PluginFile
 
 	Permissions []string        // granted
 	Fields      []PluginField   // its settings
 	Settings    json.RawMessage // in force, without secrets; an object
 	Secrets     []string        // names of the secrets that are set
 	Source      string          // "file:line" of the instance
+}
+
+// PluginFile is a file that a plugin keeps for people, in the folder files of its
+// data directory.
+type PluginFile struct {
+	Name    string    // path below the folder, with slashes
+	Size    int64     // bytes; one that is still written has more later
+	Changed time.Time //
 }
 
 // PluginField is a setting of a plugin as its author declared it.

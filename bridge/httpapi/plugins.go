@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -29,6 +30,9 @@ type Plugins interface {
 	Restart(instance string) error
 	Check(ctx context.Context, instance string) error
 	Subscribe() (changed <-chan struct{}, cancel func())
+	Files(instance string) ([]bridge.PluginFile, error) // the newest first
+	// OpenFile opens one that Files lists, whatever the name is made of.
+	OpenFile(instance, name string) (io.ReadSeekCloser, bridge.PluginFile, error)
 }
 
 // pluginJSON is a plugin instance in an answer.
@@ -47,6 +51,7 @@ type pluginJSON struct {
 	Started  *time.Time         `json:"started"`
 	Memory   int64              `json:"memory"`
 	Dev      bool               `json:"dev"`
+	Files    bool               `json:"files"` // there are some to download
 
 	Permissions []string                   `json:"permissions"`
 	Fields      []bridge.PluginField       `json:"fields"`
@@ -61,7 +66,7 @@ func showPlugin(p bridge.Plugin) pluginJSON {
 	out := pluginJSON{
 		Instance: p.Instance, Type: p.Type, Version: p.Version, Summary: p.Summary, Roles: orNone(p.Roles),
 		State: p.State, Since: instant(p.Since), Problem: p.Problem, Log: orNone(p.Log), Next: instant(p.Next),
-		Restarts: p.Restarts, Started: instant(p.Started), Memory: p.Memory, Dev: p.Dev,
+		Restarts: p.Restarts, Started: instant(p.Started), Memory: p.Memory, Dev: p.Dev, Files: p.Files,
 		Permissions: orNone(p.Permissions), Fields: orNone(slices.Clone(p.Fields)), Secrets: orNone(p.Secrets), Source: p.Source,
 	}
 	if json.Unmarshal(p.Settings, &out.Settings) != nil || out.Settings == nil {

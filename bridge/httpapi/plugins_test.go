@@ -157,7 +157,7 @@ func TestPluginJSON(t *testing.T) {
 	s := newShelf()
 	w := open(t, httpapi.Config{}, s.with)
 	want := `{"instance":"phone","type":"ntfy","version":"1.0.0","summary":"sends to ntfy","roles":["notifier"],"state":"ready","since":"2026-11-18T11:06:40Z",` +
-		`"problem":"","log":["INFO ready"],"next":null,"restarts":0,"started":"2026-11-18T11:06:40Z","memory":16777216,"dev":false,"permissions":[],` +
+		`"problem":"","log":["INFO ready"],"next":null,"restarts":0,"started":"2026-11-18T11:06:40Z","memory":16777216,"dev":false,"files":false,"permissions":[],` +
 		`"fields":[{"name":"topic","type":"string","required":true,"help":"where to"},{"name":"token","type":"string","secret":true},` +
 		`{"name":"priority","type":"integer","min":1,"max":5},{"name":"program","type":"string","file_only":true}],` +
 		`"settings":{"topic":"cams"},"secrets":["token"],"source":"bridge.yaml:12"}`
@@ -190,6 +190,8 @@ func TestWithoutPlugins(t *testing.T) {
 		}
 	}
 	w.get(phonePath).fails(t, 404, bridge.CodeNotFound, "no plugin instance")
+	w.get(phonePath+"/files").fails(t, 404, bridge.CodeNotFound, "no plugin instance")
+	w.get(phonePath+"/files/a").fails(t, 404, bridge.CodeNotFound, "no plugin instance")
 	w.ask("PATCH", phonePath, `{"enabled":true}`).fails(t, 404, bridge.CodeNotFound, "no plugin instance")
 	w.ask("POST", phonePath+"/test", `{}`).fails(t, 404, bridge.CodeNotFound, "no plugin instance")
 	w.ask("POST", "/api/v1/alerts/failed/f1/do", `{"action":"retry"}`).fails(t, 404, bridge.CodeNotFound, "no failed alert")
@@ -290,7 +292,11 @@ func TestNothingNamesAProgram(t *testing.T) {
 	}
 	w.ask("PUT", phonePath, `{"type":"sh"}`).fails(t, 405, bridge.CodeInvalid, "is not a method of")
 	w.ask("POST", "/api/v1/plugins/new", `{"type":"sh"}`).fails(t, 405, bridge.CodeInvalid, "is not a method of")
-	for _, path := range []string{phonePath + "/files", phonePath + "/install", "/api/v1/plugins/phone/../../x/y/z"} {
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+		w.ask(method, phonePath+"/files", `{}`).fails(t, 405, bridge.CodeInvalid, "use GET, HEAD")
+		w.ask(method, phonePath+"/files/porch/a.mkv", `{}`).fails(t, 405, bridge.CodeInvalid, "use GET, HEAD")
+	}
+	for _, path := range []string{phonePath + "/upload", phonePath + "/install", "/api/v1/plugins/phone/../../x/y/z"} {
 		w.ask("POST", path, `{}`).fails(t, 404, bridge.CodeNotFound, "there is nothing at")
 	}
 	var form bytes.Buffer

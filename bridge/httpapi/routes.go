@@ -33,7 +33,7 @@ const (
 
 // table lists everything that can be asked over HTTP.
 func table() []entry {
-	return []entry{
+	return append([]entry{
 		{on: "GET /{$}", role: bridge.Public, serve: (*Server).index},
 		{on: "GET /assets/{hash}/{file...}", role: bridge.Public, serve: (*Server).asset},
 		{on: "GET /play/{file}", role: bridge.Public, serve: (*Server).playAsset},
@@ -72,14 +72,6 @@ func table() []entry {
 		{on: "POST /api/v1/stream-tokens", role: bridge.Admin, scope: whole, serve: (*Server).mintStreamToken},
 		{on: "DELETE /api/v1/stream-tokens/{id}", role: bridge.Admin, scope: whole, serve: (*Server).revokeStreamToken},
 
-		{on: "GET /api/v1/plugins", role: bridge.Admin, scope: whole, serve: (*Server).listPlugins},
-		{on: "GET /api/v1/plugins/{instance}", role: bridge.Admin, scope: whole, serve: (*Server).getPlugin},
-		{on: "PATCH /api/v1/plugins/{instance}", role: bridge.Admin, scope: whole, serve: (*Server).patchPlugin},
-		{on: "POST /api/v1/plugins/{instance}/do", role: bridge.Admin, scope: whole, serve: (*Server).doPlugin},
-		{on: "POST /api/v1/plugins/{instance}/test", role: bridge.Admin, scope: whole, serve: (*Server).testPlugin},
-		{on: "GET /api/v1/alerts/failed", role: bridge.Admin, scope: whole, serve: (*Server).listFailed},
-		{on: "POST /api/v1/alerts/failed/{id}/do", role: bridge.Admin, scope: whole, serve: (*Server).doFailed},
-
 		{on: "GET /api/v1/ws", role: bridge.Viewer, serve: (*Server).pageSocket},
 		{on: "page subscribe", role: bridge.Viewer, scope: oneCamera, take: (*socket).subscribe},
 		{on: "page unsubscribe", role: bridge.Viewer, take: (*socket).unsubscribe},
@@ -90,6 +82,21 @@ func table() []entry {
 		{on: "page do", role: bridge.Operator, scope: oneCamera, take: (*socket).do},
 		{on: "page rename", role: bridge.Admin, scope: oneCamera, take: (*socket).rename},
 		{on: "page enable", role: bridge.Admin, scope: oneCamera, take: (*socket).enable},
+	}, pluginTable()...)
+}
+
+// pluginTable is the part of table that is about plugins.
+func pluginTable() []entry {
+	return []entry{
+		{on: "GET /api/v1/plugins", role: bridge.Admin, scope: whole, serve: (*Server).listPlugins},
+		{on: "GET /api/v1/plugins/{instance}", role: bridge.Admin, scope: whole, serve: (*Server).getPlugin},
+		{on: "PATCH /api/v1/plugins/{instance}", role: bridge.Admin, scope: whole, serve: (*Server).patchPlugin},
+		{on: "POST /api/v1/plugins/{instance}/do", role: bridge.Admin, scope: whole, serve: (*Server).doPlugin},
+		{on: "POST /api/v1/plugins/{instance}/test", role: bridge.Admin, scope: whole, serve: (*Server).testPlugin},
+		{on: "GET /api/v1/plugins/{instance}/files", role: bridge.Admin, scope: whole, serve: (*Server).listPluginFiles},
+		{on: "GET /api/v1/plugins/{instance}/files/{path...}", role: bridge.Admin, scope: whole, serve: (*Server).pluginFile},
+		{on: "GET /api/v1/alerts/failed", role: bridge.Admin, scope: whole, serve: (*Server).listFailed},
+		{on: "POST /api/v1/alerts/failed/{id}/do", role: bridge.Admin, scope: whole, serve: (*Server).doFailed},
 	}
 }
 

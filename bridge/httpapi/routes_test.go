@@ -27,6 +27,7 @@ var callers = []struct {
 var wholeBridge = map[string]bool{
 	"GET /readyz": true, "GET /metrics": true,
 	"GET /api/v1/plugins": true, "GET /api/v1/plugins/{instance}": true, "PATCH /api/v1/plugins/{instance}": true,
+	"GET /api/v1/plugins/{instance}/files": true, "GET /api/v1/plugins/{instance}/files/{path...}": true,
 	"POST /api/v1/plugins/{instance}/do": true, "POST /api/v1/plugins/{instance}/test": true,
 	"GET /api/v1/alerts/failed": true, "POST /api/v1/alerts/failed/{id}/do": true,
 	"GET /api/v1/stream-tokens": true, "POST /api/v1/stream-tokens": true, "DELETE /api/v1/stream-tokens/{id}": true,
@@ -79,7 +80,7 @@ func TestEveryRouteAndRole(t *testing.T) {
 
 func concrete(path, camera string) string {
 	return strings.NewReplacer("{app}", "live", "{camera}", camera, "{$}", "", "{id}", "wsi_x", "{room}", "porch",
-		"{hash}", "x", "{instance}", "phone", "{file...}", "app.js", "{file}", "play.js").Replace(path)
+		"{hash}", "x", "{instance}", "phone", "{path...}", "porch/a.mkv", "{file...}", "app.js", "{file}", "play.js").Replace(path)
 }
 
 func body(method string) string {

@@ -244,6 +244,7 @@ func (i *instance) snapshot() bridge.Plugin {
 	p, l, last := i.shown, i.current, i.last
 	p.Fields = i.declared
 	i.mu.Unlock()
+	p.Files = i.hasFiles()
 	p.Roles, p.Permissions, p.Secrets = slices.Clone(p.Roles), slices.Clone(p.Permissions), slices.Clone(p.Secrets)
 	if l == nil {
 		for _, line := range last {

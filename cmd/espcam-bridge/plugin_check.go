@@ -38,7 +38,9 @@ func checkPlugin(c *cobra.Command, path, with, out string) error {
 	if err != nil {
 		return err
 	}
-	report, err := plugintest.Check(c.Context(), target, progress(c.ErrOrStderr()))
+	show, clear := progress(c.ErrOrStderr())
+	report, err := plugintest.Check(c.Context(), target, show)
+	clear()
 	if err != nil {
 		return err
 	}
@@ -58,21 +60,20 @@ func checkPlugin(c *cobra.Command, path, with, out string) error {
 	return nil
 }
 
-// progress shows on a terminal, on one line, how far it is; the table says the
-// rest.
-func progress(w io.Writer) func(plugintest.Result) {
+// progress shows on a terminal, on one line until it is cleared, how far it is;
+// the table says the rest.
+func progress(w io.Writer) (show func(plugintest.Result), clear func()) {
 	f, ok := w.(*os.File)
 	if !ok {
-		return nil
+		return nil, func() {}
 	}
 	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
+		return nil, func() {}
 	}
-	done := 0
+	const clean = "\r\x1b[K"
 	return func(r plugintest.Result) {
-		done++
-		fmt.Fprintf(f, "\r%d points tried; %s: %s\x1b[K\r", done, r.Name, r.State)
-	}
+		fmt.Fprintf(f, "%s%d %s: %s", clean, r.Point, r.Name, r.State)
+	}, func() { fmt.Fprint(f, clean) }
 }
 
 // trialOf is what a plugin is tried with: what its folder says, or the file at with.

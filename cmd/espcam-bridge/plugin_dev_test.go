@@ -90,7 +90,6 @@ func (d *devSession) quit() {
 func TestDev(t *testing.T) {
 	src := sample(t)
 	d := startDev(t, command(src, "plugin", "dev", "."))
-	d.await("bridge   Watch\n")
 	d.await("sample 1.2.0 is ready after ")
 	d.press("t")
 	d.await("sent     POST /, ")
@@ -100,6 +99,7 @@ func TestDev(t *testing.T) {
 	d.await("changed  building and starting again")
 	d.await("is ready after")
 	d.quit()
+	contains(t, d.text(), "bridge   Watch\n")
 }
 
 // TestDevShowsACrash: the last lines come at once, and the next change starts it again.
@@ -138,4 +138,8 @@ func TestCheck(t *testing.T) {
 	}
 	contains(t, string(report), `"plugin": "sample"`, `"tier": "silver"`, `"point": 22`)
 	contains(t, says(t, src, "", 1, "plugin", "check", filepath.Join(src, "sub")), "there is no program to start")
+	place(t, filepath.Join(src, "check.yaml"), "settings: {tries: 1}\n", 0o644)
+	contains(t, says(t, src, "", 1, "plugin", "check", "."), " 8  a test event arrives ", "one message arrived, without it; if the service takes none, say NoPicture: true in NotifierTraits (Go)", "or skip point 8 in check.yaml")
+	place(t, filepath.Join(src, "check.yaml"), "settings: {tries: 1}\nskip: {8: it takes none}\n", 0o644)
+	contains(t, says(t, src, "", 0, "plugin", "check", "."), "it takes none", "tier: silver")
 }

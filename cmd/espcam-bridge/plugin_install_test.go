@@ -20,6 +20,9 @@ func bePlugin() {
 	sdk.Main(sdk.Plugin[settings]{
 		Name: "sample", Version: "1.2.0", Summary: "Sends alerts.", Permissions: []string{"snapshot"},
 		Notify: func(ctx context.Context, s *settings, a sdk.Alert) (sdk.Receipt, error) {
+			if s.Tries == 1 {
+				a.JPEG = nil // a service that takes none
+			}
 			if s.URL == "crash" {
 				go func() { panic("as asked") }()
 				<-ctx.Done()

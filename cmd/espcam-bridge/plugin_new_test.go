@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/espcam-bridge/espcam-bridge/bridge/fakecam"
 	"github.com/espcam-bridge/espcam-bridge/plugins/plugintest"
 )
 
@@ -206,4 +207,32 @@ func TestPageForAuthors(t *testing.T) {
 	place(t, filepath.Join(r.dir, "main.go"), "package main\n"+program, 0o644)
 	place(t, filepath.Join(r.dir, "main_test.go"), "package main\n", 0o644)
 	r.enter("go vet -mod=mod .\n", nil)
+}
+
+// TestUseItOfThePage does what "Use it" in plugins/README.md shows, with its file:
+// an installed plugin gets the test, and then the alert of a camera.
+func TestUseItOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../../plugins/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "\n## Use it\n")
+	_, rest, _ = strings.Cut(rest, "```yaml\n")
+	text, _, _ := strings.Cut(rest, "```\n")
+	server, dir := recorder(t), t.TempDir()
+	text = strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:1883", "127.0.0.1:0", "doorbell", "sample", "https://push.example.org", server.URL()).Replace(text)
+	place(t, filepath.Join(dir, "bridge.yaml"), text, 0o600)
+	t.Setenv("PUSH_TOKEN", "s3cret")
+	says(t, dir, "y\n", 0, "plugin", "install", sample(t))
+	if out := says(t, dir, "", 0, "check-config"); out != "bridge.yaml is good.\n" {
+		t.Error(out)
+	}
+	p := start(t, dir, "serve")
+	contains(t, says(t, dir, "", 0, "plugin", "test", "bell"), "bell sent it")
+	key, _, _ := strings.Cut(says(t, dir, "", 0, "keys", "add", "porch"), "\n")
+	play(t, p, fakecam.Config{Key: key, Plan: "motion"})
+	eventually(t, "the alert of the camera arrives", func() bool {
+		messages := server.Messages()
+		return bytes.Contains(messages[len(messages)-1], []byte("Motion at porch"))
+	})
 }

@@ -179,6 +179,13 @@ func TestRecorder(t *testing.T) {
 	if got := <-done; got != 202 {
 		t.Error(got)
 	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for n, want := range map[int]string{2: "2 messages arrived, all without it", 3: "one message arrived, without it", 4: "nothing arrived"} {
+		if err := arrivedSince(over, r, n, []byte("picture")); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
@@ -270,6 +277,10 @@ func TestTierAndTable(t *testing.T) {
 		}
 	}
 	r := Report{Plugin: "x", Version: "1", SDK: "go/1", Roles: []string{"sink"}, Points: result(7), Tier: Bronze}
+	none := Report{Points: []Result{{Point: 1, Name: "handshake", State: Fail, Detail: "nothing; stderr: Traceback\n  File x\nNo module\n"}, {Point: 2, State: Left}, {Point: 3, State: Left}}}
+	if table := none.Table(); table != "a plugin that did not say what it is\n 1  handshake  fail  nothing; stderr: Traceback\n\n1, further:\n      File x\n    No module\n\nthe other 2 were not tried\nno tier: a point of 1 to 11 failed\n" {
+		t.Error(table)
+	}
 	if table := r.Table(); !r.Failed() || !strings.Contains(table, " 7  Check answers in time                     fail  for a reason\n") || !strings.HasSuffix(table, "tier: bronze\n") {
 		t.Error(table)
 	}

@@ -64,7 +64,7 @@ func (k *kit) arrives(ctx context.Context, p *launch.Process) (string, error) {
 		return "with title", nil
 	}
 	if err := arrivedSince(short, k.upstream, before, a.GetEvent().GetJpeg()); err != nil {
-		return "", fmt.Errorf("delivered, says the plugin, but looking for the picture: %w; if the service takes none, say NoPicture: true in NotifierTraits (Go) or @notifier(no_picture=True) (Python)", err)
+		return "", fmt.Errorf("delivered, says the plugin, but looking for the picture: %w; if the service takes none, say NoPicture: true in NotifierTraits (Go) or @notifier(no_picture=True) (Python), or skip point 8 in check.yaml", err)
 	}
 	return "with title and picture", nil
 }

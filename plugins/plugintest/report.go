@@ -73,12 +73,29 @@ func tier(points []Result) string {
 // Table is the report for people.
 func (r Report) Table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s (%s, %s)\n", r.Plugin, r.Version, strings.Join(r.Roles, " "), r.SDK)
+	if r.Plugin == "" {
+		b.WriteString("a plugin that did not say what it is\n")
+	} else {
+		fmt.Fprintf(&b, "%s %s (%s, %s)\n", r.Plugin, r.Version, strings.Join(r.Roles, " "), r.SDK)
+	}
+	more, left := "", 0
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, p := range r.Points {
-		fmt.Fprintf(w, "%2d\t%s\t%s\t%s\n", p.Point, p.Name, p.State, p.Detail)
+		if p.State == Left {
+			left++
+			continue
+		}
+		detail, rest, _ := strings.Cut(strings.TrimSpace(p.Detail), "\n")
+		fmt.Fprintf(w, "%2d\t%s\t%s\t%s\n", p.Point, p.Name, p.State, detail)
+		if rest != "" {
+			more += fmt.Sprintf("\n%d, further:\n    %s\n\n", p.Point, strings.ReplaceAll(rest, "\n", "\n    "))
+		}
 	}
 	_ = w.Flush() // a Builder takes everything
+	b.WriteString(more)
+	if left > 0 {
+		fmt.Fprintf(&b, "the other %d were not tried\n", left)
+	}
 	switch r.Tier {
 	case "":
 		b.WriteString("no tier: a point of 1 to 11 failed\n")

@@ -46,9 +46,9 @@ type driver struct {
 // interpreter is the Python of .ci/python, in whose packages the plugins run.
 func interpreter(t *testing.T) string {
 	t.Helper()
-	python := os.Getenv("ESPCAM_PYTHON")
+	python := os.Getenv("PLUGIN_PYTHON")
 	if python == "" {
-		t.Skip("ESPCAM_PYTHON names no Python with grpcio (.ci/python makes one)")
+		t.Skip("PLUGIN_PYTHON names no Python with grpcio (.ci/python makes one)")
 	}
 	return python
 }

@@ -3,7 +3,7 @@
 // It starts nothing by itself.
 //
 // Its tests run that file, and the plugins of this repository that are written
-// in Python, in the Python of .ci/python (ESPCAM_PYTHON): against the protocol
+// in Python, in the Python of .ci/python (PLUGIN_PYTHON): against the protocol
 // byte by byte, and with the conformance kit. Without that Python they skip.
 package python
 

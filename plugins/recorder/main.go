@@ -23,7 +23,7 @@ import (
 )
 
 type settings struct {
-	Dir       string        `json:"dir" sdk:"file" help:"Where the clips go; without it, clips in the instance's data directory. One directory for one instance." example:"/mnt/videos/cameras"`
+	Dir       string        `json:"dir" sdk:"file" help:"Where the clips go; without it, to where the page offers them for download. One directory for one instance." example:"/mnt/videos/cameras"`
 	PreRoll   time.Duration `json:"pre_roll" default:"5s" min:"0s" max:"1m" help:"Video from before the event."`
 	Memory    int           `json:"memory_mb" default:"16" min:"1" max:"1024" help:"What a camera's last seconds may take in memory, in MB."`
 	MaxFPS    float64       `json:"max_fps" default:"0" min:"0" max:"60" help:"Frames per second to keep; 0: all."`
@@ -185,7 +185,7 @@ func deliver(ctx context.Context, s *settings, e sdk.Event) error {
 func (s *settings) store(ctx context.Context) store {
 	dir := s.Dir
 	if dir == "" {
-		dir = filepath.Join(sdk.DataDir(ctx), "clips")
+		dir = filepath.Join(sdk.DataDir(ctx), "files")
 	}
 	create := s.recorder.create
 	if create == nil {

@@ -163,11 +163,17 @@
  * @property {string | null} started     of its process
  * @property {number} memory             bytes, 0: not known
  * @property {boolean} dev               its files are not checked
+ * @property {boolean} files             there are some to download
  * @property {string[]} permissions
  * @property {PluginField[]} fields
  * @property {Record<string, unknown>} settings  without secrets
  * @property {string[]} secrets          names of those that are set
  * @property {string} source
+ *
+ * @typedef {object} PluginFile          one that it keeps for people
+ * @property {string} name               with slashes
+ * @property {number} size               bytes
+ * @property {string} changed
  *
  * @typedef {object} FailedAlert         one that was given up
  * @property {string} id

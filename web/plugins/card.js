@@ -1,6 +1,7 @@
 /** One plugin: how it is, since when and why; what it said last; its buttons and its settings. */
 import { h, fill, setText } from '../lib/dom.js';
 import { icon } from '../ui/icons.js';
+import { Files } from './files.js';
 import { SettingsForm } from './form.js';
 import { facts, mayTest, stateOf, when } from './words.js';
 
@@ -21,6 +22,7 @@ export class Card {
   #facts = h('dl', { class: 'about' });
   #lines = h('pre', { tabindex: '0' });
   #log = h('details', { class: 'log' }, h('summary', null, 'What it said last', h('span', { class: 'count' })), this.#lines);
+  #files;
   form;
 
   /**
@@ -41,6 +43,7 @@ export class Card {
         page.onchange(now);
       },
     });
+    this.#files = new Files(instance, page.source);
     const id = `plugin-${instance}`;
     this.#able.id = `${id}-able`;
     this.#able.addEventListener('click', () => this.#switch());
@@ -54,6 +57,7 @@ export class Card {
       this.#summary,
       h('div', { class: 'doings' }, this.#try, this.#restart),
       this.#outcome,
+      this.#files.element,
       h('details', null, h('summary', null, 'Settings'), this.form),
       this.#log,
       h('details', null, h('summary', null, 'About this plugin'), this.#facts),
@@ -75,6 +79,7 @@ export class Card {
     this.#buttons(plugin);
     this.#about(facts(plugin, now));
     this.#said(plugin.log);
+    this.#files.update(plugin.files);
     this.form.update(plugin);
   }
 

@@ -147,15 +147,16 @@ export class SettingsForm extends HTMLElement {
     this.#show(wrong);
     if (wrong.size > 0 || Object.keys(settings).length === 0) return;
     this.#save.disabled = true;
+    const sent = this.#rows.map((row) => /** @type {const} */ ([row, row.control.text()]));
     const answer = await this.page.save(settings);
     if (answer.kind !== 'ok') {
       this.#show(faults(answer.fault, this.#rows.map(({ field }) => field)));
       return this.#mark();
     }
-    for (const row of this.#rows) {
+    for (const [row, text] of sent) { // what was typed meanwhile stays
       row.cleared = false;
-      if (row.field.secret) row.control.set('');
-      else row.known = row.control.text(); // whatever it is now is the bridge's
+      if (!row.field.secret) row.known = text;
+      else if (row.control.text() === text) row.control.set('');
     }
     const { settings: now, secrets } = answer.me;
     const back = this.#rows.filter(({ field: { name } }) => settings[name] === null && (secrets.includes(name) || (now[name] ?? null) !== null));

@@ -37,8 +37,18 @@ export class Source {
     return this.api.call('POST', `${base}/${instance}/test`, {}, patience);
   }
 
+  /** files are those that it keeps for people, the newest first. @param {string} instance @returns {Promise<import('../net/api.js').Answer<{items: import('../net/types.js').PluginFile[]}>>} */
+  files(instance) {
+    return this.api.call('GET', `${base}/${instance}/files`);
+  }
+
   /** settle sends a failed alert again, or forgets it. @param {string} id @param {'retry' | 'dismiss'} action */
   settle(id, action) {
     return this.api.call('POST', `api/v1/alerts/failed/${encodeURIComponent(id)}/do`, { action });
   }
+}
+
+/** addressOf is where a file of a plugin is downloaded from. @param {string} instance @param {string} name with slashes */
+export function addressOf(instance, name) {
+  return `${base}/${instance}/files/${name.split('/').map(encodeURIComponent).join('/')}`;
 }

@@ -10,7 +10,7 @@ const at = (ms) => new Date(Date.now() + ms).toISOString();
 export function plugin(instance, more = {}) {
   return {
     instance, type: 'ntfy', version: '1.0.0', summary: 'Sends to ntfy.', roles: ['notifier'], state: 'ready', since: at(-183_000), problem: '', log: [], next: null,
-    restarts: 0, started: at(-183_000), memory: 16_400_000, dev: false, permissions: [], fields: [], settings: {}, secrets: [], source: 'bridge.yaml:12', ...more,
+    restarts: 0, started: at(-183_000), memory: 16_400_000, dev: false, files: false, permissions: [], fields: [], settings: {}, secrets: [], source: 'bridge.yaml:12', ...more,
   };
 }
 

@@ -1,10 +1,10 @@
 import test, { after, before } from 'node:test';
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createServer, get } from 'node:http';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BridgeProcess, browser, open, shots, until } from './harness.js';
+import { BridgeProcess, browser, open, patience, shots, until } from './harness.js';
 import { Plugged, fields, plugin } from './plugged.js';
 
 const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
@@ -20,6 +20,9 @@ after(async () => {
   await bridge?.stop();
 });
 
+/** What the recorder of these tests keeps. */
+const files = ['porch/2026-11-28/14-02-07_019ad1f2a7c07c3f9b6d.mkv.part', 'yard/2026-11-28/13-58-40_019ad1eeb8a17be2a1c4.mkv', 'porch/2026-11-27/22-10-31_019acd9a1b2c7d3e4f50.mkv'].map((name, i) => ({ name, size: 4_231_000 * (i + 1), changed: new Date(Date.now() - i * 40_000_000).toISOString() }));
+
 /** The home of these tests: one plugin of each kind of trouble. */
 function home() {
   const all = new Plugged();
@@ -27,8 +30,9 @@ function home() {
     plugin('phone', { summary: 'Sends to ntfy, with the picture.', fields, settings: { topic: 'my-cameras', program: '/usr/bin/ntfy', headers: { 'X-One': '1' } }, secrets: ['token'], log: ['INFO ready'], permissions: ['snapshot'] }),
     plugin('mail', { type: 'smtp', summary: 'Sends mail with the picture.', state: 'backoff', problem: 'It ended with code 3: cannot reach mail.local:587', next: new Date(Date.now() + 45_000).toISOString(), started: null, memory: 0, restarts: 4, log: Array.from({ length: 50 }, (_, i) => `ERROR try ${i}: dial tcp 192.0.2.7:587: connection refused`) }),
     plugin('finder', { type: 'person', summary: 'Finds people in pictures.', version: '', roles: ['detector'], state: 'bad_config', problem: 'labels: "persn" is not known, did you mean "person"?', dev: true, fields: [{ name: 'labels', type: 'strings' }], settings: { labels: ['persn'] } }),
-    plugin('archive', { type: 'recorder', summary: 'Keeps a film of every event.', roles: ['sink'], state: 'disabled' }),
+    plugin('archive', { type: 'recorder', summary: 'Keeps a film of every event.', roles: ['sink'], state: 'disabled', files: true }),
   ];
+  all.answers['GET plugins/archive/files'] = { json: { items: files } };
   all.failed = [
     { id: 'f1', instance: 'mail', route: 'night', event: 'e1', camera: 'yard', phase: 'begin', title: 'Motion in the yard', text: '', attempts: 4, at: new Date(Date.now() - 65_000).toISOString(), reason: 'the server says 550: no such user' },
   ];
@@ -256,10 +260,13 @@ test('what plugins say is text', async (t) => {
   all.plugins = [plugin('phone', { type: hostile, version: hostile, summary: hostile, problem: hostile, state: 'degraded', log: [hostile], permissions: [hostile], roles: ['notifier', hostile], source: hostile,
     fields: [{ name: 'topic', type: 'string', help: hostile, example: hostile, choices: [hostile] }], settings: { topic: hostile } })];
   all.answers['POST plugins/phone/test'] = { json: { ok: true, message: hostile } };
+  all.plugins[0].files = true;
+  all.answers['GET plugins/phone/files'] = { json: { items: [{ name: `${hostile}/${hostile}`, size: 1, changed: new Date().toISOString() }] } };
   const page = await show(t, all);
   for (const summary of await page.locator('.plugin summary').all()) await summary.click();
   await page.getByRole('button', { name: 'Send a test: phone' }).click();
   await card(page, 'phone').locator('.outcome').getByText(hostile).waitFor();
+  await card(page, 'phone').getByRole('link', { name: hostile }).waitFor();
   assert.equal(await page.locator('.plugin img').count(), 0);
   assert.doesNotMatch(await page.title(), /^1$/);
 });
@@ -347,6 +354,77 @@ test('a real plugin: it runs, is tried, set, refused, restarted and switched off
   await able.click();
   await chip(/^running$/);
   for (const text of [answer, real.output, await page.content()]) assert.ok(!text.includes(secret) && !text.includes(`${new URL(url).port}/hook`));
+});
+
+test('the files of a plugin are listed once somebody looks, and again while somebody does', async (t) => {
+  const all = home();
+  const page = await show(t, all, { expect: /status of 503/ });
+  const section = card(page, 'archive').locator('.files');
+  assert.deepEqual([await section.isVisible(), await card(page, 'phone').locator('.files').isVisible()], [true, false]);
+  assert.deepEqual(all.told('GET', 'plugins/archive/files'), []);
+  await unfold(page, 'archive', 'Files');
+  await until(async () => (await section.locator('li').count()) === 3, 'the list');
+  assert.equal(await section.locator('.count').textContent(), '3');
+  assert.match(await section.locator('li').nth(1).innerText(), /^yard\/2026-11-28\/13-58-40_019ad1eeb8a17be2a1c4.mkv\s*8\.5 MB · .*\d\d:\d\d:\d\d$/);
+  all.answers['GET plugins/archive/files'] = { json: { items: Array.from({ length: 500 }, (_, i) => ({ ...files[0], name: `${i}.mkv` })) } };
+  await section.getByText('The newest 500 are shown.').waitFor({ timeout: 3 * patience });
+  assert.equal(await section.locator('.count').textContent(), '500+');
+  await unfold(page, 'archive', 'Files');
+  all.answers['GET plugins/archive/files'] = { status: 503, json: { error: { code: 'unavailable', message: 'the files of the plugin archive cannot be read' } } };
+  await unfold(page, 'archive', 'Files');
+  await section.getByText('the files of the plugin archive cannot be read.').waitFor();
+});
+
+/** raw asks for a path as it stands, which fetch would not. */
+function raw(url, path, headers) {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    get({ hostname, port, path, headers }, async (response) => {
+      let body = '';
+      for await (const piece of response) body += piece;
+      resolve({ status: response.statusCode, headers: response.headers, body });
+    }).on('error', reject);
+  });
+}
+
+test('a file of a plugin is downloaded by an admin, and nothing else by anybody', async (t) => {
+  const admin = 'esb_page_test_admin_0123456789abcdef';
+  const real = await BridgeProcess.serve(
+    `mqtt: {embedded: {listen: "127.0.0.1:0"}}\nhttp:\n  listen: "127.0.0.1:0"\n  tokens:\n    - {name: boss, token: "${admin}", role: admin}\n    - {name: looker, token: "${viewer}", role: viewer}\nplugins:\n  instances:\n    videos: {type: recorder, enabled: false}\n    other: {type: recorder, enabled: false}\n`,
+  );
+  t.after(() => real.stop());
+  const content = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
+  const put = (path, text) => {
+    mkdirSync(dirname(join(real.dir, 'data/plugins', path)), { recursive: true });
+    writeFileSync(join(real.dir, 'data/plugins', path), text);
+  };
+  put('videos/files/porch/2026-11-28/14-02-07 ü 50%.mkv', content);
+  put('videos/own', 'its own');
+  put('other/files/theirs', 'theirs');
+  symlinkSync('/etc/passwd', join(real.dir, 'data/plugins/videos/files/passwd'));
+  symlinkSync('../own', join(real.dir, 'data/plugins/videos/files/own'));
+
+  const page = await open(t, chromium, `${real.url}#/plugins`, { expect: /status of 401|WebSocket|ERR_CONNECTION/ });
+  await page.getByLabel('Token').fill(admin);
+  await page.keyboard.press('Enter');
+  await unfold(page, 'videos', 'Files');
+  const links = card(page, 'videos').locator('.files').getByRole('link');
+  await links.first().waitFor();
+  assert.deepEqual(await links.allTextContents(), ['porch/2026-11-28/14-02-07 ü 50%.mkv']);
+  const [download] = await Promise.all([page.waitForEvent('download'), links.click()]);
+  assert.equal(download.suggestedFilename(), '14-02-07 ü 50%.mkv');
+  assert.ok(readFileSync(await download.path()).equals(content));
+
+  const base = '/api/v1/plugins/videos/files';
+  const as = (token) => ({ Authorization: `Bearer ${token}` });
+  const file = `${base}/porch/2026-11-28/14-02-07%20%C3%BC%2050%25.mkv`;
+  const part = await raw(real.url, file, { ...as(admin), Range: 'bytes=65-69' });
+  assert.deepEqual([part.status, part.body, part.headers['content-type'], part.headers['x-content-type-options']], [206, 'ABCDE', 'video/matroska', 'nosniff']);
+  for (const path of [base, file]) assert.deepEqual([(await raw(real.url, path, as(viewer))).status, (await raw(real.url, path)).status], [403, 401]);
+  for (const path of ['/passwd', '/own', '/../own', '/..%2fown', '/%2e%2e/own', '/%2e%2e%2f..%2fother%2ffiles%2ftheirs', '/%2fetc%2fpasswd', '//etc/passwd', '/porch', '/porch/', '/', '/theirs', '/none']) {
+    const answer = await raw(real.url, base + path, as(admin));
+    assert.deepEqual([answer.status, JSON.parse(answer.body).error.code], [404, 'not_found'], path);
+  }
 });
 
 test('who is no admin sees no plugins', async (t) => {

@@ -1,5 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { addressOf } from '../../plugins/source.js';
 import { control, faults, hint, read, shown, titleOf } from '../../plugins/values.js';
 import { facts, given, mayTest, stateOf, when } from '../../plugins/words.js';
 import { Bridge } from '../../net/bridge.js';
@@ -87,4 +88,9 @@ test('the page knows that plugins changed, and asks anew after each welcome', ()
   bridge.receive({ type: 'welcome', cameras: [] });
   bridge.receive({ type: 'plugins' });
   assert.equal(bridge.plugins.value, 2);
+});
+
+test('a file is downloaded by its whole name, whatever is in it', () => {
+  assert.equal(addressOf('videos', 'porch/2026-09-21/14-13-20_01a.mkv'), 'api/v1/plugins/videos/files/porch/2026-09-21/14-13-20_01a.mkv');
+  assert.equal(addressOf('videos', 'a b/50% ü?#&.mkv'), 'api/v1/plugins/videos/files/a%20b/50%25%20%C3%BC%3F%23%26.mkv');
 });
