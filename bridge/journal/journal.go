@@ -3,10 +3,9 @@
 //
 // App opens one Journal, gives it to package watch as its recorder of clips and
 // runs it with a mailbox of events; package httpapi reads from it. Telling it
-// something never waits for the disk: one goroutine writes, and what waits for
-// it is bounded in events and bytes, with counters for what did not fit.
-// What comes between begin and end of an event, which is nearly all there is, is
-// written by another, who stands back for everybody that wants a core.
+// something never waits for the disk: one goroutine writes, on a thread that stands
+// back for everybody else, with another to relieve it; what waits for them is
+// bounded in events and bytes, with counters for what did not fit.
 //
 // Every file appears whole or not at all, so that a kill at any moment costs at
 // most the event that was just beginning. While the disk is full or broken it
@@ -36,7 +35,7 @@ type Config struct {
 	Waiting int              // events that may go on or wait for the disk: 1024
 	Memory  int64            // bytes of clips, and of pictures, that may wait for the disk: 16 MiB
 	Retry   time.Duration    // between two attempts while the disk takes nothing: 5 s
-	Apart   bool             // clips have a thread of their own that stands back for everybody else, where the system can do it
+	Apart   bool             // what writes has a thread of its own that stands back for everybody else, where the system can do it
 	Flush   time.Duration    // how long Run may go on writing when its time is over: 5 s
 	Now     func() time.Time // for the age of events: time.Now
 }
@@ -128,7 +127,9 @@ func (j *Journal) Run(ctx context.Context, events *bridge.EventListener) error {
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
 	writing.Go(func() { j.write(stop) })
-	writing.Go(func() { j.standBack(stop) })
+	if j.cfg.Apart {
+		writing.Go(func() { j.standBack(stop) })
+	}
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():

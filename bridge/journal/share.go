@@ -6,25 +6,19 @@ import (
 	"github.com/espcam-bridge/espcam-bridge/bridge/aside"
 )
 
-// Two write. Ten megabytes of clips a second, in bursts, would take a core from
-// pictures on their way; so they are left to one who stands back for everybody.
+// Two can write. Ten megabytes of clips a second, and all that is done when an
+// event begins, would take a core from pictures on their way; so it is left to one
+// who stands back for everybody, and the other does it when that does not get on.
 // Each event is in the hands of one of them at a time.
 
 // share is what one of them does.
 type share int
 
 const (
-	edges   share = iota // begin and end of an event
-	between              // what comes between
-	whole                // both
-	last                 // both, and nothing is put off
+	nothing share = iota // it is left to who stands back
+	due                  // what is due
+	all                  // all there is: nothing is put off
 )
-
-// has reports whether an event's turn has come, which nobody else writes.
-func (s share) has(e *entry) bool {
-	edge := !e.begun || e.event.Over()
-	return s >= whole || edge == (s == edges)
-}
 
 // relief is how long who stands back may not get on before its work is done by
 // the other: a machine may be busy for long.
@@ -35,51 +29,57 @@ func (j *Journal) plenty() int64 { return j.cfg.Memory / 2 }
 
 // shareLocked is what is to be done by who does not stand back.
 func (j *Journal) shareLocked(now time.Time) share {
-	if j.fault != nil || j.memory > j.plenty() || now.Sub(j.stood) > relief {
-		return whole
+	if j.cfg.Apart && j.fault == nil && j.memory <= j.plenty() && now.Sub(j.stood) <= relief {
+		return nothing
 	}
-	return edges
+	return due
 }
 
-// standBack writes what comes between begin and end, every beat, until stop is
-// closed.
+// left reports whether writing is left to who stands back.
+func (j *Journal) left() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.shareLocked(time.Now()) == nothing
+}
+
+// standBack writes what is due, at once and every beat as the other does, until
+// stop is closed.
 func (j *Journal) standBack(stop <-chan struct{}) {
-	if j.cfg.Apart {
-		if err := aside.StandBack(); err != nil {
-			j.log.Debug("the thread that writes clips does not stand back", "err", err)
-		}
+	if err := aside.StandBack(); err != nil {
+		j.log.Debug("the thread that writes events does not stand back", "err", err)
 	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	j.got(time.Now())
 	for {
 		select {
 		case <-stop:
 			return
+		case <-j.wake:
 		case <-beat.C:
 		}
 		if !j.failing() {
-			j.between(stop)
+			j.turn(stop)
 		}
 	}
 }
 
-// between gives every event its turn. An error is left to the other, who tries
-// the same and says so.
-func (j *Journal) between(stop <-chan struct{}) {
-	j.got(time.Now())
+// turn gives every event its turn. An error is left to the other, who tries the
+// same with the next beat and says so.
+func (j *Journal) turn(stop <-chan struct{}) {
 	for _, id := range j.livingIDs() {
 		select {
 		case <-stop:
 			return
 		default:
 		}
-		if err := j.save(id, between); err != nil {
+		if err := j.save(id, due); err != nil {
 			j.got(time.Time{})
-			j.ring()
 			return
 		}
 		j.got(time.Now())
 	}
+	j.got(time.Now())
 }
 
 // got notes that who stands back got on.

@@ -33,7 +33,7 @@ func standingBack(t *testing.T) map[int]bool {
 // TestAThreadStandsBack: the one that writes clips.
 func TestAThreadStandsBack(t *testing.T) {
 	before := standingBack(t)
-	w := newWorld(t, journal.Config{Apart: true})
+	w := newWorld(t, journal.Config{})
 	w.until("another thread stands back", func() bool {
 		for id := range standingBack(t) {
 			if !before[id] {

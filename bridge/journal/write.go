@@ -13,8 +13,8 @@ import (
 // many clips together cost the disk, and the CPU, far less than each by itself.
 const beatEvery = 500 * time.Millisecond
 
-// write writes the begin and the end of an event at once, and all else if who
-// stands back does not. It ends after stop is closed.
+// write writes: the begin and the end of an event at once, all else every beat. It
+// is not for what is left to who stands back. It ends after stop is closed.
 func (j *Journal) write(stop <-chan struct{}) {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
@@ -23,7 +23,7 @@ func (j *Journal) write(stop <-chan struct{}) {
 	for {
 		wake := j.wake
 		failing := j.failing()
-		if failing {
+		if failing || j.left() {
 			wake = nil
 		}
 		select {
@@ -109,9 +109,10 @@ func (j *Journal) report(err error) {
 	}
 }
 
-// drain writes everything that there is when nobody else writes any more, for as long as Config.Flush.
+// drain writes everything that there is when nobody else writes any more, for as
+// long as Config.Flush.
 func (j *Journal) drain() {
-	err := j.pass(last, time.Now().Add(j.cfg.Flush))
+	err := j.pass(all, time.Now().Add(j.cfg.Flush))
 	j.report(err)
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -143,15 +144,15 @@ func (j *Journal) take(id string, s share) (work, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.living[id]
-	if e == nil || !e.told() || e.busy || !s.has(e) {
+	if e == nil || !e.told() || e.busy || s == nothing {
 		return work{}, false
 	}
 	over := e.event.Over()
-	all := over || s == last
+	whole := over || s == all
 	w := work{entry: e, event: e.event, frames: e.frames, disk: e.disk}
-	w.doc = e.changed && (all || !e.begun || now.Sub(e.saved) >= docEvery)
+	w.doc = e.changed && (whole || !e.begun || now.Sub(e.saved) >= docEvery)
 	better := !e.event.Picture.IsZero() && !same(e.event.Picture, e.shot)
-	w.pic = better && (all || now.Sub(e.painted) >= picEvery)
+	w.pic = better && (whole || now.Sub(e.painted) >= picEvery)
 	if w.doc {
 		e.changed = false
 	}

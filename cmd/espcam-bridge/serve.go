@@ -39,7 +39,7 @@ func serveCommand(s *shared) *cobra.Command {
 }
 
 // judges is how many pictures are judged for motion at once: one core stays free
-// for the relay. Go gets as many processors more, and one for the journal's clips,
+// for the relay. Go gets as many processors more, and one for the journal,
 // because a thread that stands back keeps the one that it has while it waits for a
 // core.
 func judges() int {
