@@ -19,6 +19,7 @@ func (a *App) newWatch(workers int) (err error) {
 		Dir:     filepath.Join(a.cfg.Data, eventsDir),
 		Keep:    a.cfg.Events.Keep,
 		MaxSize: a.cfg.Events.MaxSize,
+		Apart:   true,
 	}, a.store, a.log)
 	if err != nil {
 		return err

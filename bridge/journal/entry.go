@@ -25,8 +25,9 @@ type entry struct {
 	changed bool           // event.json is older than event
 	frames  []bridge.Frame // of the clip, not yet on disk
 	disk    sizes
+	busy    bool // somebody writes it
 
-	// Owned by the writer.
+	// Owned by who made it busy.
 	begun   bool         // it has a folder
 	saved   time.Time    // when event.json was written
 	shot    bridge.Frame // what picture.jpg shows, without its bytes
@@ -85,9 +86,9 @@ func (j *Journal) entryLocked(id string) *entry {
 }
 
 // Record takes a frame of an event's clip, the oldest first, perhaps before the
-// event itself was told. It never waits; frames are written together, every beat. It returns false for a frame that will
-// not be in the clip, which is counted: too many bytes wait for the disk, or the
-// event is over.
+// event itself was told. It never waits: frames are written together, every beat.
+// It returns false for a frame that will not be in the clip, which is counted: too
+// many bytes wait for the disk, or the event is over.
 func (j *Journal) Record(event string, f bridge.Frame) bool {
 	if _, valid := bridge.EventTime(event); !valid || f.IsZero() {
 		return false
@@ -101,7 +102,7 @@ func (j *Journal) Record(event string, f bridge.Frame) bool {
 	e := j.entryLocked(event)
 	e.frames = append(e.frames, f)
 	j.memory += weight(f)
-	if j.memory > j.cfg.Memory/4 {
+	if j.memory > j.plenty() {
 		j.ring() // the next beat may be too late
 	}
 	return true
@@ -126,6 +127,12 @@ func (j *Journal) ring() {
 	case j.wake <- struct{}{}:
 	default:
 	}
+}
+
+func (j *Journal) livingIDs() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.livingIDsLocked()
 }
 
 // livingIDsLocked lists the entries, the oldest first.

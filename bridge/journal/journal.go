@@ -3,8 +3,9 @@
 //
 // App opens one Journal, gives it to package watch as its recorder of clips and
 // runs it with a mailbox of events; package httpapi reads from it. Telling it
-// something never waits for the disk: one goroutine writes, and what waits for
-// it is bounded in events and bytes, with counters for what did not fit.
+// something never waits for the disk: one goroutine writes, on a thread that stands
+// back for everybody else, with another to relieve it; what waits for them is
+// bounded in events and bytes, with counters for what did not fit.
 //
 // Every file appears whole or not at all, so that a kill at any moment costs at
 // most the event that was just beginning. While the disk is full or broken it
@@ -34,6 +35,7 @@ type Config struct {
 	Waiting int              // events that may go on or wait for the disk: 1024
 	Memory  int64            // bytes of clips, and of pictures, that may wait for the disk: 16 MiB
 	Retry   time.Duration    // between two attempts while the disk takes nothing: 5 s
+	Apart   bool             // what writes has a thread of its own that stands back for everybody else, where the system can do it
 	Flush   time.Duration    // how long Run may go on writing when its time is over: 5 s
 	Now     func() time.Time // for the age of events: time.Now
 }
@@ -67,6 +69,7 @@ type Journal struct {
 	memory int64             // bytes of frames that wait for the disk
 	fault  error             // why the disk takes nothing; nil: it does
 	since  time.Time         // of fault
+	stood  time.Time         // when who stands back got on last; zero: it had an error
 	counts Stats             // only the counters
 }
 
@@ -124,6 +127,9 @@ func (j *Journal) Run(ctx context.Context, events *bridge.EventListener) error {
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
 	writing.Go(func() { j.write(stop) })
+	if j.cfg.Apart {
+		writing.Go(func() { j.standBack(stop) })
+	}
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -134,6 +140,7 @@ func (j *Journal) Run(ctx context.Context, events *bridge.EventListener) error {
 	j.hear(events.Take())
 	close(stop)
 	writing.Wait()
+	j.drain()
 	return j.disk().root.Close()
 }
 

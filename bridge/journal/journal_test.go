@@ -84,7 +84,7 @@ func newWorldOver(t testing.TB, cfg journal.Config, data string) *world {
 	if cfg.Dir == "" {
 		cfg.Dir = filepath.Join(t.TempDir(), "events")
 	}
-	cfg.Now = w.clock.Now
+	cfg.Now, cfg.Apart = w.clock.Now, true // as the program has it
 	w.cfg, w.dir = cfg, cfg.Dir
 	w.start()
 	t.Cleanup(func() {

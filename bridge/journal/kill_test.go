@@ -122,7 +122,7 @@ func writeEvents(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Open(journal.Config{Dir: filepath.Join(dir, "events"), MaxSize: 2 << 20}, db, slog.New(slog.DiscardHandler))
+	j, err := journal.Open(journal.Config{Dir: filepath.Join(dir, "events"), MaxSize: 2 << 20, Apart: true}, db, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

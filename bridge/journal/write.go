@@ -13,8 +13,8 @@ import (
 // many clips together cost the disk, and the CPU, far less than each by itself.
 const beatEvery = 500 * time.Millisecond
 
-// write is the one goroutine that writes: the begin and the end of an event at
-// once, all else every beat. It ends after stop is closed.
+// write writes: the begin and the end of an event at once, all else every beat. It
+// is not for what is left to who stands back. It ends after stop is closed.
 func (j *Journal) write(stop <-chan struct{}) {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
@@ -23,12 +23,11 @@ func (j *Journal) write(stop <-chan struct{}) {
 	for {
 		wake := j.wake
 		failing := j.failing()
-		if failing {
+		if failing || j.left() {
 			wake = nil
 		}
 		select {
 		case <-stop:
-			j.drain()
 			return
 		case <-wake:
 		case <-beat.C:
@@ -55,9 +54,10 @@ func (j *Journal) round() {
 	now := time.Now()
 	j.mu.Lock()
 	j.forgetUntoldLocked(now)
+	s := j.shareLocked(now)
 	j.mu.Unlock()
 	err := j.makeRoom()
-	if e := j.pass(false, now.Add(time.Hour)); e != nil {
+	if e := j.pass(s, now.Add(time.Hour)); e != nil {
 		err = e
 	}
 	j.report(err)
@@ -79,15 +79,12 @@ func (j *Journal) reopen() {
 
 // pass gives every event its turn, so that one whose folder cannot be written
 // does not hold up the others. It returns the first error.
-func (j *Journal) pass(closing bool, deadline time.Time) (first error) {
-	j.mu.Lock()
-	ids := j.livingIDsLocked()
-	j.mu.Unlock()
-	for _, id := range ids {
+func (j *Journal) pass(s share, deadline time.Time) (first error) {
+	for _, id := range j.livingIDs() {
 		if time.Now().After(deadline) {
 			return errors.New("the disk is too slow")
 		}
-		if err := j.save(id, closing); err != nil && first == nil {
+		if err := j.save(id, s); err != nil && first == nil {
 			first = err
 		}
 	}
@@ -112,9 +109,10 @@ func (j *Journal) report(err error) {
 	}
 }
 
-// drain writes everything that there is, for as long as Config.Flush.
+// drain writes everything that there is when nobody else writes any more, for as
+// long as Config.Flush.
 func (j *Journal) drain() {
-	err := j.pass(true, time.Now().Add(j.cfg.Flush))
+	err := j.pass(all, time.Now().Add(j.cfg.Flush))
 	j.report(err)
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -140,37 +138,49 @@ type work struct {
 }
 
 // take takes what is due of an event. The first and the last state of an event
-// are due at once, what is between from time to time.
-func (j *Journal) take(id string, closing bool) (work, bool) {
+// are due at once, what is between from time to time. It is busy until release.
+func (j *Journal) take(id string, s share) (work, bool) {
 	now := time.Now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.living[id]
-	if e == nil || !e.told() {
+	if e == nil || !e.told() || e.busy || s == nothing {
 		return work{}, false
 	}
 	over := e.event.Over()
-	all := over || closing
+	whole := over || s == all
 	w := work{entry: e, event: e.event, frames: e.frames, disk: e.disk}
-	w.doc = e.changed && (all || !e.begun || now.Sub(e.saved) >= docEvery)
+	w.doc = e.changed && (whole || !e.begun || now.Sub(e.saved) >= docEvery)
 	better := !e.event.Picture.IsZero() && !same(e.event.Picture, e.shot)
-	w.pic = better && (all || now.Sub(e.painted) >= picEvery)
+	w.pic = better && (whole || now.Sub(e.painted) >= picEvery)
 	if w.doc {
 		e.changed = false
 	}
 	e.frames = nil
-	return w, over || w.doc || w.pic || len(w.frames) > 0
+	e.busy = over || w.doc || w.pic || len(w.frames) > 0
+	return w, e.busy
+}
+
+// release lets others have the event, whose end may have come meanwhile.
+func (j *Journal) release(w work) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	w.busy = false
+	if w.entry.event.Over() && !w.event.Over() {
+		j.ring()
+	}
 }
 
 // same reports whether two frames are one picture.
 func same(a, b bridge.Frame) bool { return a.Seq == b.Seq && a.Received.Equal(b.Received) }
 
 // save writes what is due of an event. What fails is due again.
-func (j *Journal) save(id string, closing bool) error {
-	w, ok := j.take(id, closing)
+func (j *Journal) save(id string, s share) error {
+	w, ok := j.take(id, s)
 	if !ok {
 		return nil
 	}
+	defer j.release(w)
 	d := j.disk()
 	err := w.saveEvent(d)
 	if err == nil {

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/espcam-bridge/espcam-bridge/bridge/aside"
 )
 
 // pool is the workers that visit cameras. Where the system can do it, each has a
@@ -14,7 +16,7 @@ import (
 // not run at all; then relief takes their place.
 type pool struct {
 	visits atomic.Uint64 // that workers, not relief, have finished
-	bell   *bell         // nil: the workers are ordinary goroutines
+	bell   *aside.Bell   // nil: the workers are ordinary goroutines
 }
 
 const (
@@ -41,7 +43,7 @@ func (w *Watch) startPool(ctx context.Context) (wait func()) {
 	return func() {
 		workers.Wait()
 		if w.pool.bell != nil {
-			if err := w.pool.bell.close(); err != nil {
+			if err := w.pool.bell.Close(); err != nil {
 				w.deps.Log.Error("cannot close the workers' bell", "err", err)
 			}
 		}
@@ -51,7 +53,7 @@ func (w *Watch) startPool(ctx context.Context) (wait func()) {
 // ringBell lets the rotation wake threads instead of goroutines, if there are
 // such.
 func (w *Watch) ringBell() {
-	b, err := newBell(&w.rotation.mu)
+	b, err := aside.NewBell(&w.rotation.mu)
 	if err != nil {
 		w.deps.Log.Debug("pictures are judged by ordinary threads", "err", err)
 		return
@@ -64,7 +66,7 @@ func (w *Watch) ringBell() {
 func (w *Watch) work(ctx context.Context) {
 	apart := w.pool.bell != nil
 	if apart {
-		if err := standBack(); err != nil {
+		if err := aside.StandBack(); err != nil {
 			w.deps.Log.Debug("a thread that judges pictures does not stand back", "err", err)
 			apart = false
 		}

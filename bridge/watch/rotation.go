@@ -18,7 +18,7 @@ type rotation struct {
 	closed  bool
 }
 
-// signal is the part of sync.Cond that the rotation uses; bell has it, too. It is
+// signal is the part of sync.Cond that the rotation uses; aside.Bell has it, too. It is
 // called with the rotation's lock held.
 type signal interface {
 	Wait()

@@ -39,12 +39,13 @@ func serveCommand(s *shared) *cobra.Command {
 }
 
 // judges is how many pictures are judged for motion at once: one core stays free
-// for the relay. Go gets as many processors more, because a thread that stands
-// back keeps the one that it has while it waits for a core.
+// for the relay. Go gets as many processors more, and one for the journal,
+// because a thread that stands back keeps the one that it has while it waits for a
+// core.
 func judges() int {
 	cores := runtime.GOMAXPROCS(0)
 	workers := max(1, cores-1)
-	runtime.GOMAXPROCS(cores + workers)
+	runtime.GOMAXPROCS(cores + workers + 1)
 	return workers
 }
 

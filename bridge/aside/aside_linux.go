@@ -1,4 +1,4 @@
-package watch
+package aside
 
 import (
 	"encoding/binary"
@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// standBack binds the calling goroutine to its thread and makes that give way:
+// StandBack binds the calling goroutine to its thread and makes that give way:
 // SCHED_IDLE (sched(7)) runs while nobody else wants the core, and whoever wakes
 // up to pass a picture on takes it at once. Everybody may ask for it; only the way
 // back needs a privilege.
-func standBack() error {
+func StandBack() error {
 	runtime.LockOSThread() // for good: the thread ends with the goroutine
 	return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
 }
@@ -23,23 +23,24 @@ func standBack() error {
 // is over by then, and others have come that are judged in the same turn.
 const later = 8 * time.Millisecond
 
-// bell does for bound goroutines what sync.Cond does for others. They wait in the
+// Bell does for bound goroutines what sync.Cond does for others. They wait in the
 // kernel: a bound goroutine that Go's scheduler wakes is given the processor of
 // the thread that found it, and whatever is queued there waits for it, for half a
 // millisecond at a time. Methods are called with mu held.
-type bell struct {
+type Bell struct {
 	mu      *sync.Mutex
 	fd      int
 	waiting uint64
 }
 
-func newBell(mu *sync.Mutex) (*bell, error) {
+// NewBell makes a bell whose methods are called with mu held.
+func NewBell(mu *sync.Mutex) (*Bell, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_SEMAPHORE|unix.EFD_CLOEXEC)
-	return &bell{mu: mu, fd: fd}, err
+	return &Bell{mu: mu, fd: fd}, err
 }
 
 // Wait lets go of mu until somebody wakes it.
-func (b *bell) Wait() {
+func (b *Bell) Wait() {
 	b.waiting++
 	b.mu.Unlock()
 	defer b.mu.Lock()
@@ -54,25 +55,25 @@ func (b *bell) Wait() {
 }
 
 // Signal wakes one.
-func (b *bell) Signal() {
+func (b *Bell) Signal() {
 	if b.waiting > 0 {
 		b.ring(1)
 	}
 }
 
 // Broadcast wakes all.
-func (b *bell) Broadcast() {
+func (b *Bell) Broadcast() {
 	if b.waiting > 0 {
 		b.ring(b.waiting)
 	}
 }
 
-func (b *bell) ring(n uint64) {
+func (b *Bell) ring(n uint64) {
 	b.waiting -= n
 	if _, err := unix.Write(b.fd, binary.NativeEndian.AppendUint64(nil, n)); err != nil {
-		panic("watch: eventfd: " + err.Error()) // it has room for 2^64-2 and is closed by nobody else
+		panic("aside: eventfd: " + err.Error()) // it has room for 2^64-2 and is closed by nobody else
 	}
 }
 
-// close is called when nobody waits any more.
-func (b *bell) close() error { return unix.Close(b.fd) }
+// Close is called when nobody waits any more.
+func (b *Bell) Close() error { return unix.Close(b.fd) }
