@@ -25,7 +25,7 @@ import (
 
 const (
 	defaultMemory = 256 << 20 // bytes
-	niceness      = 5
+	niceness      = 19        // least of all: a picture on its way comes first
 
 	linesPerSecond = 50 // of a plugin's log that go into ours
 	linesAtOnce    = 200
