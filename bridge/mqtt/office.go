@@ -116,18 +116,6 @@ func (c *Client) permit(on bool, d time.Duration) {
 // levels are the levels of the log, in words.
 func levels() []string { return []string{"debug", "info", "warn", "error"} }
 
-func levelName(l slog.Level) string {
-	switch {
-	case l < slog.LevelInfo:
-		return "debug"
-	case l < slog.LevelWarn:
-		return "info"
-	case l < slog.LevelError:
-		return "warn"
-	}
-	return "error"
-}
-
 func (c *Client) setLevel(text string) error {
 	var l slog.Level
 	switch {

@@ -179,7 +179,7 @@ func (c *Client) putBridgeStats(due bool) {
 func (c *Client) overview() overview {
 	o := overview{version: c.cfg.Version, started: c.started, permit: c.deps.Fleet.Permitted() > 0, supervised: c.deps.Restart != nil}
 	if l := c.deps.LogLevel; l != nil {
-		o.adjustable, o.level = true, levelName(l.Level())
+		o.adjustable, o.level = true, bridge.LevelName(l.Level())
 	}
 	o.memory, o.goroutines = resources()
 	o.plugged, o.plugins = c.deps.Plugins != nil, c.running()

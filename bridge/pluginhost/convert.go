@@ -1,9 +1,7 @@
 package pluginhost
 
 import (
-	"log/slog"
 	"math"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -135,17 +133,4 @@ func alertOf(a bridge.Alert, camera *pluginpb.Camera) *pluginpb.Alert {
 		out.Actions = append(out.Actions, &pluginpb.Action{Label: b.Label, Url: b.URL})
 	}
 	return out
-}
-
-// levelName is a level of slog as the wire has it.
-func levelName(l slog.Level) string {
-	switch {
-	case l < slog.LevelInfo:
-		return "debug"
-	case l < slog.LevelWarn:
-		return "info"
-	case l < slog.LevelError:
-		return "warn"
-	}
-	return strings.ToLower(slog.LevelError.String())
 }

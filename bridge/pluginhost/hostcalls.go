@@ -182,7 +182,7 @@ func (w *watcher) cameras() error {
 }
 
 func (w *watcher) level() error {
-	now := levelName(w.h.l.host.deps.Level.Level())
+	now := bridge.LevelName(w.h.l.host.deps.Level.Level())
 	if now == w.log {
 		return nil
 	}
